@@ -1,0 +1,141 @@
+"""NumPy episodes under way, as the environment shells keep them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.spaces import Box, Discrete
+
+from .arrays import rows
+from .episode import Episode, EpisodeState
+from .task import MemoryTask, Scene
+
+RENDER_MODES = ("ansi", "rgb_array")
+
+
+class NoiseSource(Protocol):
+    """What noise is drawn from: a `numpy.random.Generator`, or a replay of recorded noise."""
+
+    def random(self, size: tuple[int, int], /) -> npt.NDArray[np.float64]:
+        """Numbers uniform on [0, 1)."""
+
+
+class Batch:
+    """N episodes of one task in NumPy arrays.
+
+    Noise is drawn for all N episodes whenever any of them needs it, so that what one episode
+    gets does not depend on the others.
+
+    :param task: the dynamics.
+    :param n: number of episodes N.
+    """
+
+    def __init__(self, task: MemoryTask, n: int) -> None:
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise ValueError(f"number of environments {n!r} must be an int of at least 1")
+        self.episode = Episode(task)
+        self.n = n
+        self.state: EpisodeState | None = None
+        self.terminated = np.zeros(n, dtype=np.bool_)
+        low, high = self.episode.observation_bounds
+        self.observation_space = Box(low, high, dtype=np.float32)
+        self.action_space = Discrete(task.n_actions)
+        self._n_actions = task.n_actions
+        self._no_noise = np.empty((n, 0))
+
+    def reset(self, source: NoiseSource) -> npt.NDArray[np.float32]:
+        """Start every episode; the observations, `[N, observation_size]`."""
+        self.state = self.episode.reset(source.random((self.n, self.episode.reset_noise)))
+        self.terminated = np.zeros(self.n, dtype=np.bool_)
+        return self.observe()
+
+    def step(
+        self, actions: npt.NDArray[np.int64], source: NoiseSource
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+        """Advance every episode; rewards, terminated and truncated, `[N]` each.
+
+        :param actions: `[N]`, as `check_actions` returns them.
+        """
+        noise = self._no_noise
+        if self.episode.step_noise:
+            noise = source.random((self.n, self.episode.step_noise))
+        self.state, reward, terminated, truncated = self.episode.step(
+            self._started(), actions, noise
+        )
+        self.terminated = terminated
+        return reward, terminated, truncated
+
+    def restart(self, done: npt.NDArray[np.bool_], source: NoiseSource) -> None:
+        """Start the episodes that are done (`[N]` bool) afresh."""
+        fresh = self.episode.reset(source.random((self.n, self.episode.reset_noise)))
+        self.state = self.episode.restart(self._started(), done, fresh)
+        self.terminated = self.terminated & ~done
+
+    def observe(self) -> npt.NDArray[np.float32]:
+        """The observations, `[N, observation_size]`; always a new array."""
+        observation: npt.NDArray[np.float32] = self.episode.observe(self._started())
+        return observation
+
+    def observe_rows(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """The observations of some episodes, `[len(index), observation_size]`."""
+        observation: npt.NDArray[np.float32] = self.episode.observe(rows(self._started(), index))
+        return observation
+
+    def success(self) -> npt.NDArray[np.bool_]:
+        """Whether each episode has ended solved, `[N]`."""
+        solved: npt.NDArray[np.bool_] = self.episode.success(self._started())
+        return solved
+
+    def steps(self) -> npt.NDArray[np.int64]:
+        """Steps since each episode's start, `[N]`."""
+        steps: npt.NDArray[np.int64] = self._started().steps
+        return steps
+
+    def check_actions(self, actions: Any) -> npt.NDArray[np.int64]:
+        """A copy of the actions as int64, `[N]`.
+
+        :raises TypeError: for actions that are not integers.
+        :raises ValueError: for a wrong shape, or an action out of range.
+        """
+        given = np.asarray(actions)
+        if given.dtype.kind not in "iu":
+            raise TypeError(f"actions of dtype {given.dtype} must be integers")
+        if given.shape != (self.n,):
+            raise ValueError(f"actions of shape {given.shape} must have shape ({self.n},)")
+        checked = given.astype(np.int64)
+        # Seen as unsigned, a negative action is larger than any.
+        if checked.view(np.uint64).max() >= self._n_actions:
+            wrong = checked[(checked < 0) | (checked >= self._n_actions)][0]
+            raise ValueError(f"action={wrong} must lie in 0..{self._n_actions - 1}")
+        return checked
+
+    def render(self, mode: str, index: int) -> Any:
+        """One episode as text ("ansi") or as an RGB image ("rgb_array")."""
+        state = rows(self._started(), np.array([index]))
+        task = self.episode.task
+        action = int(state.action[0])
+        scene = Scene(
+            state=state.task,
+            action=action if action < task.n_actions else None,
+            reward=float(state.reward[0]),
+            steps=int(state.steps[0]),
+            terminated=bool(self.terminated[index]),
+        )
+        return task.ansi(scene) if mode == "ansi" else task.picture(scene)
+
+    def _started(self) -> EpisodeState:
+        if self.state is None:
+            raise RuntimeError("call reset() before anything else")
+        return self.state
+
+
+def check_render_mode(mode: str | None) -> str | None:
+    """Return a render mode.
+
+    :raises ValueError: for one that does not exist; lists those that do.
+    """
+    if mode is not None and mode not in RENDER_MODES:
+        raise ValueError(f"render_mode={mode!r} must be None, {', '.join(map(repr, RENDER_MODES))}")
+    return mode

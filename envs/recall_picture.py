@@ -1,0 +1,88 @@
+"""Pictures of delayed recall: the phase, the symbol shown, the last answer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from .canvas import AMBER, BLUE, FLOOR, GREEN, GREY, INK, RED, WHITE, Canvas, Colour, signed
+
+_PHASES: dict[str, Colour] = {"cue": AMBER, "delay": GREY, "query": BLUE, "end": INK}
+_TILE = 56  # pixels
+
+
+class RecallView(NamedTuple):
+    """One episode, as its picture shows it."""
+
+    phase: str
+    position: int
+    """0-based step within the phase"""
+    steps_in_phase: int
+    shown: str
+    """the symbol or number shown; empty when silent"""
+    cues: tuple[int, ...]
+    answer: int | None
+    """the last action, where it was an answer to a query"""
+    expected: int | None
+    """the right answer to that query"""
+    correct: int
+    reward: float
+    steps: int
+
+
+def write_recall(view: RecallView) -> str:
+    """The episode in text."""
+    return "\n".join(
+        [
+            f"[{view.phase} {view.position + 1}/{view.steps_in_phase}] "
+            f"shown: {view.shown or 'nothing'}",
+            f"cues: {' '.join(map(str, view.cues))}",
+            _answer(view),
+            f"correct {view.correct}/{len(view.cues)}, step {view.steps}, "
+            f"reward {signed(view.reward)}",
+        ]
+    )
+
+
+def draw_recall(view: RecallView) -> npt.NDArray[np.uint8]:
+    """The episode as an image: the phase's banner, the symbol shown, the cues, the answer."""
+    canvas = Canvas(300, 460)
+    canvas.rectangle(0, 0, 44, 460, _PHASES[view.phase])
+    canvas.text(14, 20, f"{view.phase} {view.position + 1}/{view.steps_in_phase}", WHITE)
+    canvas.text(62, 20, "shown", GREY)
+    canvas.rectangle(86, 20, 100, 150, FLOOR)
+    canvas.centred(110, 95, view.shown or "-", INK, size=10 if len(view.shown) < 3 else 6)
+    canvas.text(62, 200, "answer", GREY)
+    right = view.answer == view.expected
+    colour = FLOOR if view.answer is None else GREEN if right else RED
+    canvas.rectangle(86, 200, 100, 150, colour)
+    canvas.centred(
+        110,
+        275,
+        "-" if view.answer is None else str(view.answer),
+        INK if view.answer is None else WHITE,
+        size=10,
+    )
+    if view.answer is not None:
+        canvas.text(166, 362, "right" if right else f"not {view.answer}", colour)
+        canvas.text(144, 362, f"of {view.expected}" if right else f"is {view.expected}", colour)
+    canvas.text(204, 20, "cues", GREY)
+    canvas.text(204, 80, _shortened(view.cues), INK)
+    canvas.text(236, 20, f"correct {view.correct}/{len(view.cues)}", INK)
+    canvas.text(268, 20, f"step {view.steps}   reward {signed(view.reward)}", INK)
+    return canvas.pixels
+
+
+def _answer(view: RecallView) -> str:
+    if view.answer is None:
+        return "answer: -"
+    verdict = "right" if view.answer == view.expected else f"wrong, it was {view.expected}"
+    return f"answer: {view.answer} ({verdict})"
+
+
+def _shortened(cues: tuple[int, ...]) -> str:
+    """As many cues as fit on a line."""
+    words = " ".join(map(str, cues))
+    return words if len(words) <= 30 else words[:26] + " ..."

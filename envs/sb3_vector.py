@@ -1,0 +1,185 @@
+"""A memory task as a native Stable-Baselines3 vector environment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
+
+from .batch import Batch, check_render_mode
+from .registration import make_task
+from .task import MemoryTask
+
+
+class MemoryVecEnv(VecEnv):
+    """N environments of a memory task, stepped together in NumPy arrays.
+
+    An environment that finishes restarts in the same step, and its info has what
+    `DummyVecEnv` over `Monitor` gives: `terminal_observation`, `TimeLimit.truncated`, `episode`
+    (`r`, `l`, `t`) and `is_success`. All environments that do *not* finish share one empty info
+    dict, a new one every step: write into the infos of finished environments only.
+
+    The environments are rows of arrays, so attributes and methods are those of this object and
+    of its task.
+
+    :param task: a task, or one of `warmrl.envs.TASKS`.
+    :param num_envs: number of environments N.
+    :param seed: seed of all noise; drawn from the operating system when None.
+    :param render_mode: None, "ansi" or "rgb_array".
+    :param arguments: the task's arguments, if it is given by its id.
+    :raises ValueError: for an unknown task or render mode.
+    """
+
+    def __init__(
+        self,
+        task: MemoryTask | str,
+        num_envs: int,
+        *,
+        seed: int | None = None,
+        render_mode: str | None = None,
+        **arguments: Any,
+    ) -> None:
+        self.task = make_task(task, **arguments)
+        self.render_mode = check_render_mode(render_mode)
+        self.np_random = np.random.default_rng(seed)
+        self._batch = Batch(self.task, num_envs)
+        self._returns = np.zeros(num_envs)
+        self._actions = np.zeros(num_envs, dtype=np.int64)
+        self._started_at = time.time()
+        super().__init__(num_envs, self._batch.observation_space, self._batch.action_space)
+
+    @property
+    def exploration_policy(self) -> tuple[float, ...]:
+        """Probability of every action under the task's exploration policy."""
+        return self.task.exploration_policy
+
+    @property
+    def optimal_return(self) -> float:
+        """Expected undiscounted return of the best policy."""
+        return self.task.optimal_return
+
+    @property
+    def memoryless_return(self) -> float:
+        """Expected undiscounted return of the best policy without memory."""
+        return self.task.memoryless_return
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Seed all noise from the next reset on; one seed serves all environments.
+
+        :param seed: drawn from the operating system when None.
+        :return: the seed and its successors, one per environment, as SB3 reports them.
+        """
+        if seed is None:
+            seed = int(np.random.SeedSequence().generate_state(1)[0])
+        return super().seed(seed)
+
+    def reset(self) -> npt.NDArray[np.float32]:
+        """Start every episode; the observations, `[N, observation_size]`."""
+        if self._seeds[0] is not None:
+            self.np_random = np.random.default_rng(self._seeds[0])
+        self._reset_seeds()
+        self._reset_options()
+        self._returns[:] = 0
+        return self._batch.reset(self.np_random)
+
+    def step_async(self, actions: npt.NDArray[Any]) -> None:
+        """Take the actions, `[N]` integers, of the step that `step_wait` will do.
+
+        :raises TypeError: for actions that are not integers.
+        :raises ValueError: for a wrong shape, or an action out of range.
+        """
+        self._actions = self._batch.check_actions(actions)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Take one step; observations, rewards, dones (`[N, ...]`) and N infos."""
+        batch = self._batch
+        reward, terminated, truncated = batch.step(self._actions, self.np_random)
+        done = terminated | truncated
+        self._returns += reward
+        infos: list[dict[str, Any]] = [{}] * self.num_envs
+        if done.any():
+            self._finish(np.flatnonzero(done), truncated, infos)
+            batch.restart(done, self.np_random)
+        return batch.observe(), reward, done, infos
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def get_images(self) -> Sequence[npt.NDArray[np.uint8] | None]:
+        """Every episode as an RGB image."""
+        return [self._batch.render("rgb_array", i) for i in range(self.num_envs)]
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """The attribute of this object, else of its task, once per environment asked for.
+
+        :raises AttributeError: when neither has it.
+        """
+        owner = self if attr_name in dir(self) else self.task
+        return [getattr(owner, attr_name)] * len(list(self._get_indices(indices)))
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Set an attribute of this object, which all environments share.
+
+        :raises ValueError: for some of the environments only.
+        """
+        if set(self._get_indices(indices)) != set(range(self.num_envs)):
+            raise ValueError(
+                f"{attr_name}: indices={indices!r} must be None, environments share attributes"
+            )
+        setattr(self, attr_name, value)
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **kwargs: Any
+    ) -> list[Any]:
+        """Call "render", or a method of the task, once per environment asked for.
+
+        :raises AttributeError: when the task has no such method.
+        """
+        chosen = list(self._get_indices(indices))
+        if method_name == "render":
+            mode = self.render_mode
+            return [mode and self._batch.render(mode, i) for i in chosen]
+        method = getattr(self.task, method_name)
+        return [method(*method_args, **kwargs) for _ in chosen]
+
+    def env_is_wrapped(
+        self,
+        wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]],
+        indices: VecEnvIndices = None,
+    ) -> list[bool]:
+        """Nothing is wrapped; True for `Monitor`, whose statistics are already in the infos."""
+        monitored = issubclass(wrapper_class, Monitor)
+        return [monitored] * len(list(self._get_indices(indices)))
+
+    def _finish(
+        self,
+        index: npt.NDArray[np.int64],
+        truncated: npt.NDArray[np.bool_],
+        infos: list[dict[str, Any]],
+    ) -> None:
+        """Write the infos of the environments that have finished."""
+        elapsed = round(time.time() - self._started_at, 6)
+        batch = self._batch
+        for i, observation, cut, solved, total, steps in zip(
+            index.tolist(),
+            batch.observe_rows(index),
+            truncated[index].tolist(),
+            batch.success()[index].tolist(),
+            self._returns[index].tolist(),
+            batch.steps()[index].tolist(),
+            strict=True,
+        ):
+            infos[i] = {
+                "terminal_observation": observation,
+                "TimeLimit.truncated": cut,
+                "is_success": solved,
+                "episode": {"r": round(total, 6), "l": steps, "t": elapsed},
+            }
+        self._returns[index] = 0

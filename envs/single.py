@@ -1,0 +1,70 @@
+"""A memory task as a Gymnasium environment."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+
+from .batch import RENDER_MODES, Batch, check_render_mode
+from .registration import make_task
+from .task import MemoryTask
+
+
+class MemoryEnv(gym.Env[npt.NDArray[np.float32], np.integer[Any]]):
+    """One environment of a memory task; what it is, the task's own docstring says.
+
+    The environment truncates itself, and reports `is_success` in the info of an episode's last
+    step.
+
+    :param task: a task, or one of `warmrl.envs.TASKS`.
+    :param render_mode: None, "ansi" or "rgb_array".
+    :param arguments: the task's arguments, if it is given by its id.
+    :raises ValueError: for an unknown task or render mode.
+    """
+
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012
+
+    def __init__(
+        self, task: MemoryTask | str, *, render_mode: str | None = None, **arguments: Any
+    ) -> None:
+        self.task = make_task(task, **arguments)
+        self.render_mode = check_render_mode(render_mode)
+        self._batch = Batch(self.task, 1)
+        self.observation_space = self._batch.observation_space
+        self.action_space = self._batch.action_space
+        self._n_actions = self.task.n_actions
+
+    def reset(
+        self,
+        *,
+        seed: int | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> tuple[npt.NDArray[np.float32], dict[str, Any]]:
+        """Start an episode; `options` are not used."""
+        super().reset(seed=seed, options=options)
+        return self._batch.reset(self.np_random)[0], {}
+
+    def step(
+        self, action: int | np.integer[Any]
+    ) -> tuple[npt.NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+        """Take one step.
+
+        :param action: an int in 0..n_actions-1.
+        :raises TypeError: for an action that is not an integer.
+        :raises ValueError: for an action out of range.
+        """
+        index = operator.index(action)
+        if not 0 <= index < self._n_actions:
+            raise ValueError(f"action={action!r} must lie in 0..{self._n_actions - 1}")
+        reward, terminated, truncated = self._batch.step(np.array([index]), self.np_random)
+        ended, cut = bool(terminated[0]), bool(truncated[0])
+        info = {"is_success": bool(self._batch.success()[0])} if ended or cut else {}
+        return self._batch.observe()[0], float(reward[0]), ended, cut, info
+
+    def render(self) -> Any:
+        """The episode as text or as an image; None without a render mode."""
+        return self._batch.render(self.render_mode, 0) if self.render_mode else None

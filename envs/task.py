@@ -1,0 +1,223 @@
+"""The contract of a memory task: dynamics written once, for batches of any array backend."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from array_api_compat import array_namespace, device
+
+from .arguments import Delay, delay_bounds
+from .arrays import Array, uniform_integers
+
+MAX_CUES = 4096
+"""Most starting cues that `MemoryTask.cues` enumerates."""
+
+
+class Scene(NamedTuple):
+    """What a picture of one episode shows."""
+
+    state: Any
+    """the task's state, one row"""
+    action: int | None
+    """the action that led here; None at the start"""
+    reward: float
+    """the reward that led here"""
+    steps: int
+    """steps since the start"""
+    terminated: bool
+    """whether that action ended the episode"""
+
+
+@dataclass(frozen=True)
+class MemoryTask(ABC):
+    """A cue, a delay, and a decision that needs the cue.
+
+    The dynamics are functional and batched: a state is a NamedTuple of arrays with leading
+    dimension N, of any backend of `array_api_compat`; randomness comes in as arrays uniform on
+    [0, 1). `Episode` adds what all tasks share (previous action and reward, truncation, resets).
+
+    :param observe_previous: put [one-hot previous action, previous reward] before the task's own
+        observation; both are zero at the start of an episode.
+    """
+
+    observe_previous: bool = field(default=True, kw_only=True)
+
+    delay_name: ClassVar[str]
+    """name of the argument that is the delay"""
+    minimum_delay: ClassVar[int]
+    """smallest legal delay (steps)"""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.observe_previous, bool):
+            raise TypeError(f"observe_previous={self.observe_previous!r} must be True or False")
+
+    @property
+    @abstractmethod
+    def n_actions(self) -> int:
+        """Number of discrete actions."""
+
+    @property
+    @abstractmethod
+    def action_names(self) -> Sequence[str]:
+        """A word for every action."""
+
+    @property
+    @abstractmethod
+    def reward_range(self) -> tuple[float, float]:
+        """Smallest and largest reward of one step."""
+
+    @property
+    @abstractmethod
+    def observation_bounds(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Lower and upper bound of the task's own observation, each `[observation_size]`."""
+
+    @property
+    def observation_size(self) -> int:
+        """Width of the task's own observation, without previous action and reward."""
+        return len(self.observation_bounds[0])
+
+    @property
+    @abstractmethod
+    def reset_noise(self) -> int:
+        """Uniform numbers that a reset consumes per episode."""
+
+    @property
+    @abstractmethod
+    def step_noise(self) -> int:
+        """Uniform numbers that a step consumes per episode."""
+
+    @property
+    @abstractmethod
+    def deterministic(self) -> bool:
+        """Whether nothing is random after the start of an episode."""
+
+    @property
+    @abstractmethod
+    def optimal_return(self) -> float:
+        """Expected undiscounted return of the best policy."""
+
+    @property
+    @abstractmethod
+    def memoryless_return(self) -> float:
+        """Expected undiscounted return of the best function of the task's own observation."""
+
+    @property
+    @abstractmethod
+    def exploration_policy(self) -> tuple[float, ...]:
+        """Probability of every action under the exploration policy."""
+
+    @abstractmethod
+    def reset(self, noise: Array) -> Any:
+        """Start N episodes.
+
+        :param noise: `[N, reset_noise]`, uniform on [0, 1).
+        :return: a state of N rows.
+        """
+
+    @abstractmethod
+    def step(self, state: Any, action: Array, noise: Array) -> tuple[Any, Array, Array]:
+        """Advance N episodes by one step.
+
+        :param state: a state of N rows; it is left unchanged.
+        :param action: `[N]` int64.
+        :param noise: `[N, step_noise]`, uniform on [0, 1).
+        :return: the next state, the rewards (`[N]` float32), and which episodes have terminated
+            (`[N]` bool).
+        """
+
+    @abstractmethod
+    def observe(self, state: Any) -> Array:
+        """The task's own observation, `[N, observation_size]` float32."""
+
+    @abstractmethod
+    def horizon(self, state: Any) -> Array:
+        """Steps after which each episode is cut off, `[N]` int64."""
+
+    @abstractmethod
+    def success(self, state: Any) -> Array:
+        """Whether each episode has ended solved, `[N]` bool."""
+
+    @abstractmethod
+    def ansi(self, scene: Scene) -> str:
+        """One episode drawn in text."""
+
+    @abstractmethod
+    def picture(self, scene: Scene) -> npt.NDArray[np.uint8]:
+        """One episode drawn as an RGB image, `[height, width, 3]`."""
+
+    @property
+    def delay(self) -> Delay:
+        """The delay, or the range it is drawn from (steps), whatever its argument is called."""
+        value: Delay = getattr(self, self.delay_name)
+        return value
+
+    def with_delay(self, delay: Delay) -> MemoryTask:
+        """The same task with another delay.
+
+        :param delay: steps, or an inclusive range (low, high).
+        :raises ValueError: for a delay that the task does not have.
+        """
+        changed: dict[str, Any] = {self.delay_name: delay}
+        return dataclasses.replace(self, **changed)
+
+    def cues(self) -> npt.NDArray[np.float64]:
+        """Reset noise that starts one episode with every distinct cue.
+
+        :return: `[n_cues, reset_noise]`; a range of delays yields its smallest.
+        :raises ValueError: when the task is not deterministic, or has more than 4096 cues.
+        """
+        self._require_deterministic("cues")
+        return self._cues()
+
+    def corridor_end(self, state: Any) -> Any:
+        """The state of an episode of the same history whose delay ends exactly here.
+
+        With `corridor_delay` this branches the decision after every shorter delay off one
+        episode whose delay never ends. It is meaningful where the delay is legal, that is at
+        least `minimum_delay`, and reached for the first time in its episode.
+
+        :param state: a state of N rows.
+        :raises ValueError: when the task is not deterministic.
+        """
+        self._require_deterministic("corridor_end")
+        return self._corridor_end(state)
+
+    def corridor_delay(self, state: Any) -> Array:
+        """The delay (steps) of the episode that `corridor_end` gives, `[N]` int64.
+
+        :param state: a state of N rows.
+        :raises ValueError: when the task is not deterministic.
+        """
+        self._require_deterministic("corridor_delay")
+        return self._corridor_delay(state)
+
+    @abstractmethod
+    def _cues(self) -> npt.NDArray[np.float64]: ...
+
+    @abstractmethod
+    def _corridor_end(self, state: Any) -> Any: ...
+
+    @abstractmethod
+    def _corridor_delay(self, state: Any) -> Array: ...
+
+    def _require_deterministic(self, what: str) -> None:
+        if not self.deterministic:
+            raise ValueError(f"{what} needs a deterministic task, and {self!r} is not")
+
+    def _draw_delay(self, noise: Array) -> Array:
+        """Each episode's delay, `[N]` int64; a range consumes the last column of the noise."""
+        low, high = delay_bounds(self.delay)
+        if low == high:
+            xp = array_namespace(noise)
+            return xp.full((noise.shape[0],), low, dtype=xp.int64, device=device(noise))
+        return low + uniform_integers(noise[:, -1], high - low + 1)
+
+    @property
+    def _delay_noise(self) -> int:
+        return int(isinstance(self.delay, tuple))

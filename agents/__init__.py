@@ -1,0 +1,8 @@
+"""Recurrent agents for Stable-Baselines3: cells, policies, recurrent PPO on whole sequences."""
+
+from .agent import Agent
+from .cells import CELLS
+from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
+from .recurrent_ppo import RecurrentPPO
+
+__all__ = ["CELLS", "Agent", "CnnRnnPolicy", "MlpRnnPolicy", "MultiInputRnnPolicy", "RecurrentPPO"]

@@ -1,0 +1,222 @@
+"""A trained policy with its memory inside."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import spaces
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from stable_baselines3.common.base_class import BaseAlgorithm
+from torch import Tensor, nn
+
+from .layers import State
+from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
+from .policy_step import PolicyStep
+from .space_json import space_from_json, space_to_json
+
+Observation: TypeAlias = Any  # [N, ...] or a single one; an array, or a dict of them
+
+POLICIES = {cls.__name__: cls for cls in (MlpRnnPolicy, CnnRnnPolicy, MultiInputRnnPolicy)}
+WEIGHTS_FILE = "policy.safetensors"
+CONFIG_FILE = "config.json"
+_ARGUMENTS = (
+    *("cell", "double", "lstm_hidden_size", "n_lstm_layers", "shared_lstm", "enable_critic_lstm"),
+    *("value_gradient", "action_prior", "net_arch", "ortho_init", "use_sde", "log_std_init"),
+    *("full_std", "squash_output", "normalize_images"),
+)
+
+
+class Agent:
+    """Acts step after step, and keeps what the policy remembers of every episode.
+
+    It cannot be misused into forgetting: the memory starts with the first call of :meth:`act`,
+    goes on from call to call, and restarts only in :meth:`reset`. ``load`` reads numbers and JSON,
+    and never unpickles::
+
+        agent = Agent.load("runs/tmaze")
+        agent.reset()
+        while not done:
+            action = agent.act(observation)
+
+    :param source: a policy of this package, or an SB3 model that has one
+    :raises TypeError: if it has none
+    """
+
+    def __init__(self, source: MlpRnnPolicy | BaseAlgorithm) -> None:
+        policy = getattr(source, "policy", source)
+        if not isinstance(policy, MlpRnnPolicy):
+            raise TypeError(
+                f"source={type(policy).__name__} has no recurrent policy of warmrl; it must be one "
+                f"of {', '.join(POLICIES)}, or a model trained with one"
+            )
+        self.policy = policy
+        self.policy.set_training_mode(False)
+        self.step = PolicyStep(policy)
+        self._state: State | None = None
+        self._generator_state: Tensor | None = None
+
+    @property
+    def observation_space(self) -> spaces.Space[Any]:
+        """Space of a single observation."""
+        space: spaces.Space[Any] = self.policy.observation_space
+        return space
+
+    @property
+    def action_space(self) -> spaces.Space[Any]:
+        """Space of a single action."""
+        space: spaces.Space[Any] = self.policy.action_space
+        return space
+
+    def reset(
+        self, done_mask: npt.NDArray[np.bool_] | None = None, seed: int | None = None
+    ) -> None:
+        """Start new episodes.
+
+        :param done_mask: which of the N episodes ended [N]; ``None`` for all, and N may then change
+        :param seed: seed of sampled actions; ``None`` keeps their stream
+        :raises ValueError: if the mask is not of the N episodes being remembered
+        """
+        if seed is not None:
+            self._generator_state = torch.Generator().manual_seed(seed).get_state()
+        if done_mask is None:
+            self._state = None
+            return
+        mask = np.asarray(done_mask, dtype=bool)
+        n = 0 if self._state is None else self._state[0].shape[1]
+        if mask.shape != (n,):
+            raise ValueError(
+                f"done_mask of shape {mask.shape} must be one flag for each of the {n} episodes "
+                "that the agent remembers"
+            )
+        if self._state is not None:
+            keep = torch.as_tensor(~mask, dtype=torch.float32, device=self.policy.device)[:, None]
+            self._state = (self._state[0] * keep, self._state[1] * keep)
+
+    def act(self, observation: Observation, deterministic: bool = True) -> npt.NDArray[Any]:
+        """The next actions, given everything seen since the episodes started.
+
+        :param observation: of N episodes [N, ...], or of one, without the leading dimension
+        :param deterministic: the most probable action rather than a sample
+        :return: actions [N, ...], or a single one
+        :raises ValueError: if the observation does not fit the space, is not finite, or is of
+            another number of episodes than the agent remembers
+        """
+        tensor, batched = self.policy.obs_to_tensor(observation)
+        parts = tensor if isinstance(tensor, dict) else {"": tensor}
+        for key, part in parts.items():
+            if part.is_floating_point() and not part.isfinite().all():
+                raise ValueError(f"observation{key and f' {key!r}'} is not finite: {observation}")
+        n = len(next(iter(parts.values())))
+        if self._state is None:
+            self._state = self.step.initial_state(n)
+        remembered = self._state[0].shape[1]
+        if n != remembered:
+            raise ValueError(
+                f"observation of {n} episodes, but the agent remembers {remembered}; call reset() "
+                "before acting in another number of episodes"
+            )
+        if deterministic:
+            actions, self._state = self.step(tensor, self._state)
+        else:
+            actions, self._state = self._sample(tensor, self._state)
+        performed = actions.cpu().numpy().reshape(n, *(self.action_space.shape or ()))
+        if isinstance(self.action_space, spaces.Box):
+            performed = np.clip(performed, self.action_space.low, self.action_space.high)
+        result: npt.NDArray[Any] = performed if batched else performed[0]
+        return result
+
+    def _sample(self, tensor: Any, state: State) -> tuple[Tensor, State]:
+        """A sampled step, from the agent's own stream of random numbers."""
+        if self._generator_state is None:
+            self._generator_state = torch.Generator().manual_seed(0).get_state()
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self._generator_state)
+            actions, state = self.step(tensor, state, deterministic=False)
+            self._generator_state = torch.get_rng_state()
+        return actions, state
+
+    def describe(self) -> dict[str, Any]:
+        """The policy as JSON: everything but its weights.
+
+        :raises ValueError: if it has parts that JSON cannot describe
+        """
+        policy = self.policy
+        arguments = policy._get_constructor_parameters()
+        if policy.features_extractor_class is not type(policy).default_features_extractor:
+            raise ValueError(
+                f"features_extractor_class={policy.features_extractor_class.__name__} cannot be "
+                "saved without pickling it; save the SB3 model instead"
+            )
+        return {
+            "class": type(policy).__name__,
+            "arguments": {name: arguments[name] for name in _ARGUMENTS if name in arguments},
+            "features_extractor_kwargs": policy.features_extractor_kwargs,
+            "activation_fn": policy.activation_fn.__name__,
+            "observation_space": space_to_json(self.observation_space),
+            "action_space": space_to_json(self.action_space),
+        }
+
+    def save(self, run_dir: str | Path, config: dict[str, Any] | None = None) -> None:
+        """Write ``policy.safetensors`` and ``config.json``, each whole or not at all.
+
+        :param run_dir: folder, made if absent
+        :param config: what else ``config.json`` shall hold, beside its ``"policy"``
+        :raises ValueError: if the policy cannot be described in JSON
+        """
+        text = json.dumps({**(config or {}), "policy": self.describe()}, indent=2)
+        folder = Path(run_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {k: v.detach().cpu().contiguous() for k, v in self.policy.state_dict().items()}
+        save_file(weights, folder / f"{WEIGHTS_FILE}.partial")
+        (folder / f"{WEIGHTS_FILE}.partial").replace(folder / WEIGHTS_FILE)
+        (folder / f"{CONFIG_FILE}.partial").write_text(text + "\n")
+        (folder / f"{CONFIG_FILE}.partial").replace(folder / CONFIG_FILE)
+
+    @classmethod
+    def load(cls, run_dir: str | Path, device: str | torch.device = "auto") -> "Agent":
+        """Read what :meth:`save` wrote.
+
+        :param run_dir: folder with ``policy.safetensors`` and ``config.json``
+        :param device: where the policy shall run
+        :raises FileNotFoundError: if a file is missing
+        :raises ValueError: if a file is damaged, or the two do not belong together
+        """
+        folder = Path(run_dir)
+        for name in (CONFIG_FILE, WEIGHTS_FILE):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(f"run_dir={str(run_dir)!r} has no {name}; it must be a run")
+        try:
+            policy = _build(json.loads((folder / CONFIG_FILE).read_text())["policy"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{folder / CONFIG_FILE} describes no policy: {error}") from error
+        try:
+            policy.load_state_dict(load_file(folder / WEIGHTS_FILE))
+        except (SafetensorError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{folder / WEIGHTS_FILE} does not fit: {reason}") from error
+        target = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return cls(policy.to(target if device == "auto" else torch.device(device)))
+
+
+def _build(description: dict[str, Any]) -> MlpRnnPolicy:
+    """The untrained policy that :meth:`Agent.describe` described."""
+    if description["class"] not in POLICIES:
+        raise ValueError(f"class {description['class']!r} must be one of {', '.join(POLICIES)}")
+    unknown = set(description["arguments"]) - set(_ARGUMENTS)
+    if unknown:
+        raise ValueError(f"arguments {sorted(unknown)} are unknown")
+    activation = getattr(nn, description["activation_fn"], None)
+    if not (isinstance(activation, type) and issubclass(activation, nn.Module)):
+        raise ValueError(f"activation_fn {description['activation_fn']!r} is not in torch.nn")
+    return POLICIES[description["class"]](
+        space_from_json(description["observation_space"]),
+        space_from_json(description["action_space"]),
+        lambda _: 0.0,
+        activation_fn=activation,
+        features_extractor_kwargs=description["features_extractor_kwargs"],
+        **description["arguments"],
+    )

@@ -1,0 +1,260 @@
+"""Recurrent cells: each is its equations for one step and the shapes of its weights.
+
+A cell owns no parameters. :class:`~warmrl.agents.layers.RecurrentLayer` holds them, and hands them
+over as a mapping, so that the two halves of a double layer can be joined into one product.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+
+Weights = Mapping[str, Tensor]
+
+
+class WeightShape(NamedTuple):
+    """How a weight grows with the layer: ``input`` [gates * H, I], ``recurrent`` [gates * H, H] or
+    ``gate`` [gates * H] (a bias, or a recurrent weight of each unit on itself).
+    """
+
+    kind: Literal["input", "recurrent", "gate"]
+    gates: int
+
+
+class Cell(ABC):
+    """One step of a recurrence ``(x, h, c) -> (h, c)``, batched over N sequences."""
+
+    weight_shapes: ClassVar[dict[str, WeightShape]]
+    cell_state: ClassVar[bool] = False  # whether c is used; otherwise it is passed on untouched
+
+    @staticmethod
+    def project(weights: Weights, x: Tensor) -> Tensor:
+        """The part of a step that does not depend on the state, for any number of steps at once.
+
+        :param x: inputs [..., I]
+        :return: ``W_ih x + b_ih`` [..., gates * H]
+        """
+        return F.linear(x, weights["weight_ih"], weights["bias_ih"])
+
+    @classmethod
+    @abstractmethod
+    def step(
+        cls, weights: Weights, projected: Tensor, h: Tensor, c: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One step from the projected input.
+
+        :param projected: result of :meth:`project` [N, gates * H]
+        :param h: hidden state [N, H]
+        :param c: cell state [N, H]
+        :return: the next ``(h, c)``
+        """
+
+    @classmethod
+    def sequence(
+        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """T steps.
+
+        :param x: inputs [T, N, I]
+        :return: hidden states [T, N, H] and the last ``(h, c)`` [N, H]
+        """
+        outputs = []
+        for projected in cls.project(weights, x).unbind(0):
+            h, c = cls.step(weights, projected, h, c)
+            outputs.append(h)
+        return torch.stack(outputs), h, c
+
+    @classmethod
+    def packed_sequence(
+        cls, weights: Weights, x: PackedSequence, h: Tensor, c: Tensor
+    ) -> tuple[PackedSequence, Tensor, Tensor]:
+        """Sequences of different lengths.
+
+        :return: hidden states, packed, and ``(h, c)`` after each sequence's last step [N, H]
+        """
+        inputs, lengths = pad_packed_sequence(x)  # [T, N, I], [N]
+        running = torch.arange(len(inputs), device=h.device)[:, None] < lengths.to(h.device)
+        outputs = []
+        for projected, mask in zip(
+            cls.project(weights, inputs).unbind(0), running[..., None], strict=True
+        ):
+            next_h, next_c = cls.step(weights, projected, h, c)
+            h, c = torch.where(mask, next_h, h), torch.where(mask, next_c, c)
+            outputs.append(h)
+        packed = pack_padded_sequence(torch.stack(outputs), lengths, enforce_sorted=False)
+        return packed, h, c
+
+
+CELLS: dict[str, type[Cell]] = {}
+
+
+def register_cell(name: str) -> Callable[[type[Cell]], type[Cell]]:
+    """Make a cell available everywhere as ``cell=name``."""
+
+    def register(cell: type[Cell]) -> type[Cell]:
+        CELLS[name] = cell
+        return cell
+
+    return register
+
+
+def find_cell(name: str) -> type[Cell]:
+    """The cell registered as ``name``.
+
+    :raises ValueError: if there is none; the message lists what exists
+    """
+    if name not in CELLS:
+        raise ValueError(f"cell={name!r} is unknown; it must be one of {', '.join(CELLS)}")
+    return CELLS[name]
+
+
+@register_cell("lstm")
+class LSTM(Cell):
+    """Long short-term memory, in torch's gate order (i, f, g, o)::
+
+    c' = sigmoid(f) * c + sigmoid(i) * tanh(g)        h' = sigmoid(o) * tanh(c')
+    """
+
+    weight_shapes: ClassVar = {
+        "weight_ih": WeightShape("input", 4),
+        "weight_hh": WeightShape("recurrent", 4),
+        "bias_ih": WeightShape("gate", 4),
+        "bias_hh": WeightShape("gate", 4),
+    }
+    cell_state: ClassVar = True
+
+    @staticmethod
+    def gates(weights: Weights, projected: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What a step does to c, which the gates themselves never see.
+
+        :return: forget ``sigmoid(f)``, write ``sigmoid(i) * tanh(g)``, read ``sigmoid(o)`` [N, H]
+        """
+        i, f, g, o = (projected + F.linear(h, weights["weight_hh"], weights["bias_hh"])).chunk(
+            4, -1
+        )
+        return torch.sigmoid(f), torch.sigmoid(i) * torch.tanh(g), torch.sigmoid(o)
+
+    @staticmethod
+    def update(forget: Tensor, write: Tensor, read: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """``c' = forget * c + write`` and ``h' = read * tanh(c')``, returned as ``(h, c)``."""
+        c = forget * c + write
+        return read * torch.tanh(c), c
+
+    @classmethod
+    def step(
+        cls, weights: Weights, projected: Tensor, h: Tensor, c: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One step; see :meth:`Cell.step`."""
+        return cls.update(*cls.gates(weights, projected, h), c)
+
+    @classmethod
+    def sequence(
+        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """T steps by torch's fused kernel; see :meth:`Cell.sequence`."""
+        out, h, c = torch.lstm(
+            x,
+            (h[None], c[None]),
+            _flat(weights),
+            True,
+            1,
+            0.0,
+            torch.is_grad_enabled(),
+            False,
+            False,
+        )
+        return out, h[0], c[0]
+
+    @classmethod
+    def packed_sequence(
+        cls, weights: Weights, x: PackedSequence, h: Tensor, c: Tensor
+    ) -> tuple[PackedSequence, Tensor, Tensor]:
+        """Packed sequences by torch's fused kernel; see :meth:`Cell.packed_sequence`."""
+        state = (_sorted(h, x)[None], _sorted(c, x)[None])
+        data, h, c = torch.lstm(
+            x.data,
+            x.batch_sizes,
+            state,
+            _flat(weights),
+            True,
+            1,
+            0.0,
+            torch.is_grad_enabled(),
+            False,
+        )
+        return x._replace(data=data), _unsorted(h[0], x), _unsorted(c[0], x)
+
+
+@register_cell("gru")
+class GRU(Cell):
+    """Gated recurrent unit, in torch's gate order (r, z, n) and with its reset inside the product::
+
+    n = tanh(W_n x + b_in + r * (U_n h + b_hn))        h' = (1 - z) * n + z * h
+    """
+
+    weight_shapes: ClassVar = {
+        "weight_ih": WeightShape("input", 3),
+        "weight_hh": WeightShape("recurrent", 3),
+        "bias_ih": WeightShape("gate", 3),
+        "bias_hh": WeightShape("gate", 3),
+    }
+
+    @classmethod
+    def step(
+        cls, weights: Weights, projected: Tensor, h: Tensor, c: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """One step; see :meth:`Cell.step`."""
+        hidden = h.shape[-1]
+        recurrent = F.linear(h, weights["weight_hh"], weights["bias_hh"])
+        r, z = torch.sigmoid(
+            projected[..., : 2 * hidden] + recurrent[..., : 2 * hidden]
+        ).chunk(2, dim=-1)  # fmt: skip
+        n = torch.tanh(projected[..., 2 * hidden :] + r * recurrent[..., 2 * hidden :])
+        return n + z * (h - n), c
+
+    @classmethod
+    def sequence(
+        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """T steps by torch's fused kernel; see :meth:`Cell.sequence`."""
+        out, h = torch.gru(x, h[None], _flat(weights), *_settings(), False)
+        return out, h[0], c
+
+    @classmethod
+    def packed_sequence(
+        cls, weights: Weights, x: PackedSequence, h: Tensor, c: Tensor
+    ) -> tuple[PackedSequence, Tensor, Tensor]:
+        """Packed sequences by torch's fused kernel; see :meth:`Cell.packed_sequence`."""
+        data, h = torch.gru(
+            x.data,
+            x.batch_sizes,
+            _sorted(h, x)[None],
+            _flat(weights),
+            True,
+            1,
+            0.0,
+            torch.is_grad_enabled(),
+            False,
+        )
+        return x._replace(data=data), _unsorted(h[0], x), c
+
+
+def _settings() -> tuple[bool, int, float, bool, bool]:
+    """Of torch's kernels: biases, one layer, no dropout, keep what a gradient needs, one way."""
+    return True, 1, 0.0, torch.is_grad_enabled(), False
+
+
+def _flat(weights: Weights) -> list[Tensor]:
+    return [weights[name] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+
+
+def _sorted(state: Tensor, x: PackedSequence) -> Tensor:
+    return state if x.sorted_indices is None else state[x.sorted_indices]
+
+
+def _unsorted(state: Tensor, x: PackedSequence) -> Tensor:
+    return state if x.unsorted_indices is None else state[x.unsorted_indices]

@@ -1,0 +1,157 @@
+"""Recurrent layers and stacks of them, called like a time-major ``torch.nn.LSTM``."""
+
+from collections.abc import Sequence
+from typing import TypeAlias, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
+
+from .cells import Cell, Weights, WeightShape, find_cell
+from .initialisers import initialise
+
+State: TypeAlias = tuple[Tensor, Tensor]
+
+
+class RecurrentLayer(nn.Module):
+    """One layer of one cell.
+
+    Called like a single-layer ``nn.LSTM``: inputs [T, N, I] or a ``PackedSequence``, a state pair
+    ``(h, c)`` of [1, N, H] (zeros if absent); returns the hidden states and the last pair.
+
+    :param cell: a name in :data:`~warmrl.agents.cells.CELLS`
+    :param input_size: I
+    :param hidden_size: H
+    :raises ValueError: if the cell is unknown or a size is below 1
+    """
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if size < 1:
+                raise ValueError(f"{name}={size} must be at least 1")
+        self.cell: type[Cell] = find_cell(cell)
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        for name, shape in self.cell.weight_shapes.items():
+            rows = shape.gates * hidden_size
+            columns = {"input": (input_size,), "recurrent": (hidden_size,), "gate": ()}[shape.kind]
+            self.register_parameter(name, nn.Parameter(torch.empty(rows, *columns)))
+        initialise(self)
+
+    @property
+    def cell_state(self) -> bool:
+        """Whether c is a part of the state."""
+        return self.cell.cell_state
+
+    def weights(self) -> Weights:
+        """The weights of one step, by their names in the cell."""
+        return {name: cast(Tensor, getattr(self, name)) for name in self.cell.weight_shapes}
+
+    def forward(
+        self, x: Tensor | PackedSequence, state: State | None = None
+    ) -> tuple[Tensor | PackedSequence, State]:
+        """Run over whole sequences; see the class."""
+        if state is None:
+            data = x.data if isinstance(x, PackedSequence) else x
+            n = int(x.batch_sizes[0]) if isinstance(x, PackedSequence) else x.shape[1]
+            h = c = data.new_zeros(n, self.hidden_size)
+        else:
+            h, c = state[0][0], state[1][0]
+        out: Tensor | PackedSequence
+        if isinstance(x, PackedSequence):
+            out, h, c = self.cell.packed_sequence(self.weights(), x, h, c)
+        else:
+            out, h, c = self.cell.sequence(self.weights(), x, h, c)
+        return out, (h[None], c[None])
+
+
+class DoubleLayer(RecurrentLayer):
+    """Two parallel cells of half the width on the same input, their outputs concatenated.
+
+    Only ``warm`` is meant to be warmed up: it remembers, while ``cold`` keeps its classical
+    initialisation and the precision that goes with it (Lambrechts et al. 2023, "double layer").
+    Both run as one cell whose recurrent matrices are block diagonal.
+
+    :raises ValueError: also if ``hidden_size`` is below 2
+    """
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int) -> None:
+        nn.Module.__init__(self)
+        if hidden_size < 2:
+            raise ValueError(f"hidden_size={hidden_size} must be at least 2 for a double layer")
+        self.cell = find_cell(cell)
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.warm = RecurrentLayer(cell, input_size, hidden_size // 2)
+        self.cold = RecurrentLayer(cell, input_size, hidden_size - hidden_size // 2)
+
+    def weights(self) -> Weights:
+        """The joined weights of both halves."""
+        warm, cold = self.warm.weights(), self.cold.weights()
+        return {
+            name: _join(shape, warm[name], cold[name])
+            for name, shape in self.cell.weight_shapes.items()
+        }
+
+
+def _join(shape: WeightShape, warm: Tensor, cold: Tensor) -> Tensor:
+    """One weight of two cells side by side, gate by gate."""
+    a, b = (  # (gates * H, ...) -> (gates, H, ...)
+        half.view(shape.gates, len(half) // shape.gates, *half.shape[1:]) for half in (warm, cold)
+    )
+    if shape.kind == "recurrent":
+        h1, h2 = a.shape[-1], b.shape[-1]
+        a = nn.functional.pad(a, (0, h2))  # (gates, H1, H1 + H2)
+        b = nn.functional.pad(b, (h1, 0))
+    return torch.cat((a, b), dim=1).flatten(0, 1)
+
+
+class RecurrentStack(nn.Module):
+    """Layers on top of each other, in place of an ``nn.LSTM`` of ``num_layers``.
+
+    :param cell: a name in :data:`~warmrl.agents.cells.CELLS`
+    :param input_size: I
+    :param hidden_size: H of every layer
+    :param num_layers: number of layers
+    :param double: whether each layer is a :class:`DoubleLayer`
+    :raises ValueError: if the cell is unknown or a size is too small
+    """
+
+    def __init__(
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        double: bool = False,
+    ) -> None:
+        super().__init__()
+        if num_layers < 1:
+            raise ValueError(f"num_layers={num_layers} must be at least 1")
+        layer_class = DoubleLayer if double else RecurrentLayer
+        self.input_size = input_size
+        self.hidden_size = hidden_size
+        self.num_layers = num_layers
+        layers = [
+            layer_class(cell, hidden_size if depth else input_size, hidden_size)
+            for depth in range(num_layers)
+        ]
+        self.layers: Sequence[RecurrentLayer] = nn.ModuleList(layers)  # type: ignore[assignment]
+
+    def forward(
+        self, x: Tensor | PackedSequence, state: State | None = None
+    ) -> tuple[Tensor | PackedSequence, State]:
+        """Run over whole sequences.
+
+        :param x: inputs [T, N, I] or a ``PackedSequence``
+        :param state: ``(h, c)``, each [layers, N, H]; zeros if absent
+        :return: hidden states of the last layer [T, N, H] and the last state pair
+        """
+        last: list[State] = []
+        for depth, layer in enumerate(self.layers):
+            own = None if state is None else (state[0][depth, None], state[1][depth, None])
+            x, own = layer(x, own)
+            last.append(own)
+        h, c = zip(*last, strict=True)
+        return x, (torch.cat(h), torch.cat(c))

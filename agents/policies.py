@@ -1,0 +1,185 @@
+"""Recurrent actor-critic policies for Stable-Baselines3, with any cell."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import torch
+from gymnasium import spaces
+from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
+from sb3_contrib.common.recurrent.type_aliases import RNNStates
+from stable_baselines3.common.torch_layers import (
+    BaseFeaturesExtractor,
+    CombinedExtractor,
+    FlattenExtractor,
+    NatureCNN,
+)
+from stable_baselines3.common.type_aliases import Schedule
+from torch import Tensor, nn
+
+from .layers import RecurrentStack, State
+
+
+class MlpRnnPolicy(RecurrentActorCriticPolicy):
+    """A recurrent policy for ``RecurrentPPO``, sb3-contrib's or ours.
+
+    Takes every argument of sb3-contrib's ``MlpLstmPolicy``, and:
+
+    :param cell: recurrent cell, a name in :data:`~warmrl.agents.CELLS`
+    :param double: whether each layer is two half-width cells side by side, of which only the first
+        is warmed up (Lambrechts et al. 2023, "double layer")
+    :param lstm_hidden_size: width of each recurrent layer, whatever its cell
+    :param n_lstm_layers: number of recurrent layers
+    :param shared_lstm: whether actor and critic share one recurrent trunk; by default they do,
+        unless ``enable_critic_lstm`` asks for a second one
+    :param enable_critic_lstm: whether the critic has a recurrent trunk of its own
+    :param value_gradient: whether the value loss trains a shared trunk too (not in sb3-contrib)
+    :param action_prior: probabilities of the discrete actions before any training, ``None`` for
+        about uniform; starting as the environment's exploration policy finds rewards sooner
+    :raises ValueError: if the cell is unknown, a size is too small, or the prior does not fit the
+        action space
+    """
+
+    default_features_extractor: ClassVar[type[BaseFeaturesExtractor]] = FlattenExtractor
+
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Schedule,
+        *args: Any,
+        cell: str = "gru",
+        double: bool = True,
+        lstm_hidden_size: int = 64,
+        n_lstm_layers: int = 1,
+        shared_lstm: bool | None = None,
+        enable_critic_lstm: bool = False,
+        value_gradient: bool = True,
+        action_prior: Sequence[float] | None = None,
+        net_arch: list[int] | dict[str, list[int]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.cell = cell
+        self.double_layers = double
+        self.value_gradient = value_gradient
+        self.action_prior = None if action_prior is None else tuple(map(float, action_prior))
+        if self.action_prior is not None:
+            _check_prior(self.action_prior, action_space)
+        super().__init__(
+            observation_space,
+            action_space,
+            lr_schedule,
+            *args,
+            net_arch=[] if net_arch is None else net_arch,
+            lstm_hidden_size=lstm_hidden_size,
+            n_lstm_layers=n_lstm_layers,
+            shared_lstm=(not enable_critic_lstm) if shared_lstm is None else shared_lstm,
+            enable_critic_lstm=enable_critic_lstm,
+            **({"features_extractor_class": self.default_features_extractor} | kwargs),
+        )
+        self.lstm_actor: RecurrentStack = self._build_trunk()
+        self.lstm_critic: RecurrentStack | None = (
+            self._build_trunk() if enable_critic_lstm else None
+        )
+        if self.action_prior is not None:
+            self.action_net.bias.data.copy_(torch.tensor(self.action_prior).log())
+        self.optimizer = self.optimizer_class(
+            self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
+        )
+
+    def _build_trunk(self) -> RecurrentStack:
+        n_layers, _, hidden_size = self.lstm_hidden_state_shape
+        return RecurrentStack(
+            self.cell, self.features_dim, hidden_size, n_layers, self.double_layers
+        )
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        n_layers, _, hidden_size = self.lstm_hidden_state_shape
+        data: dict[str, Any] = super()._get_constructor_parameters()
+        return data | {
+            "cell": self.cell,
+            "double": self.double_layers,
+            "lstm_hidden_size": hidden_size,
+            "n_lstm_layers": n_layers,
+            "shared_lstm": self.shared_lstm,
+            "enable_critic_lstm": self.enable_critic_lstm,
+            "value_gradient": self.value_gradient,
+            "action_prior": self.action_prior,
+        }
+
+    @staticmethod
+    def _process_sequence(
+        features: Tensor, lstm_states: State, episode_starts: Tensor, lstm: nn.Module
+    ) -> tuple[Tensor, State]:
+        """Run a trunk over sequences, resetting its state wherever an episode starts.
+
+        One call of the trunk per stretch without a reset: a single one whenever episodes start at
+        the first step only, as in every minibatch of a recurrent rollout buffer.
+
+        :param features: [n_seq * T, I], sequence after sequence
+        :param lstm_states: ``(h, c)``, each [layers, n_seq, H]
+        :param episode_starts: 1 where a step starts an episode [n_seq * T]
+        :return: hidden states [n_seq * T, H] and the last ``(h, c)``
+        """
+        h, c = lstm_states
+        n_seq = h.shape[1]
+        x = features.reshape(n_seq, -1, features.shape[-1]).swapaxes(0, 1)  # (T, n_seq, I)
+        starts = episode_starts.reshape(n_seq, -1).swapaxes(0, 1)  # (T, n_seq)
+        resets = [0]
+        if len(x) > 1:
+            resets += (starts[1:].any(dim=1).nonzero().flatten() + 1).tolist()
+        outputs = []
+        for first, after in zip(resets, [*resets[1:], len(x)], strict=True):
+            keep = (1.0 - starts[first])[None, :, None]
+            out, (h, c) = lstm(x[first:after], (keep * h, keep * c))
+            outputs.append(out)
+        whole = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
+        return whole.transpose(0, 1).flatten(0, 1), (h, c)
+
+    def evaluate_actions(
+        self,
+        obs: Tensor | dict[str, Tensor],
+        actions: Tensor,
+        lstm_states: RNNStates,
+        episode_starts: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Values, log-probabilities and entropies of actions taken, along whole sequences.
+
+        :param obs: observations [n_seq * T, ...], sequence after sequence
+        :param actions: [n_seq * T, ...]
+        :param lstm_states: the states before each sequence
+        :param episode_starts: [n_seq * T]
+        :return: values [n_seq * T, 1], log-probabilities and entropies [n_seq * T]
+        """
+        if not (self.shared_lstm and self.value_gradient):
+            values, log_prob, entropy = super().evaluate_actions(
+                obs, actions, lstm_states, episode_starts
+            )
+            return values, log_prob, entropy
+        features = self.extract_features(obs)
+        trunk, _ = self._process_sequence(
+            features, lstm_states.pi, episode_starts, self.lstm_actor
+        )  # fmt: skip
+        distribution = self._get_action_dist_from_latent(self.mlp_extractor.forward_actor(trunk))
+        values = self.value_net(self.mlp_extractor.forward_critic(trunk))
+        return values, distribution.log_prob(actions), distribution.entropy()
+
+
+class CnnRnnPolicy(MlpRnnPolicy):
+    """:class:`MlpRnnPolicy` for image observations, seen through SB3's ``NatureCNN``."""
+
+    default_features_extractor: ClassVar = NatureCNN
+
+
+class MultiInputRnnPolicy(MlpRnnPolicy):
+    """:class:`MlpRnnPolicy` for ``Dict`` observations, joined by SB3's ``CombinedExtractor``."""
+
+    default_features_extractor: ClassVar = CombinedExtractor
+
+
+def _check_prior(prior: tuple[float, ...], action_space: spaces.Space[Any]) -> None:
+    n = int(action_space.n) if isinstance(action_space, spaces.Discrete) else None
+    if len(prior) != n or min(prior) <= 0 or abs(sum(prior) - 1) > 1e-6:
+        raise ValueError(
+            f"action_prior={prior} must be one positive probability for each action of a Discrete "
+            f"space, together 1; the action space is {action_space}"
+        )

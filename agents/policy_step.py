@@ -1,0 +1,91 @@
+"""One step of a trained recurrent policy: the map that is deployed, and certified."""
+
+from typing import Any, TypeAlias
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.policies import BaseModel
+from torch import Tensor
+
+from .cells import Cell, Weights
+from .layers import State
+from .policies import MlpRnnPolicy
+
+Observation: TypeAlias = Any  # [N, ...] tensor, or a dict of them
+
+
+class PolicyStep:
+    """A pure function ``(observation, state) -> (action distribution's input, state)``.
+
+    Holds a snapshot of the recurrent weights, with the halves of double layers already joined, so
+    that a step is only the cell's equations; later changes of the trunk do not reach it.
+
+    :param policy: one of this package's policies
+    """
+
+    def __init__(self, policy: MlpRnnPolicy) -> None:
+        self.policy = policy
+        self.layers: list[tuple[type[Cell], Weights]] = [
+            (
+                layer.cell,
+                {name: weight.detach().clone() for name, weight in layer.weights().items()},
+            )
+            for layer in policy.lstm_actor.layers
+        ]
+
+    def initial_state(self, n: int) -> State:
+        """The state ``(h, c)`` before an episode, each [layers, n, H]."""
+        layers, _, width = self.policy.lstm_hidden_state_shape
+        zeros = torch.zeros(layers, n, width, device=self.policy.device)
+        return zeros, zeros
+
+    def features(self, observation: Observation) -> Tensor:
+        """What the trunk sees of an observation [N, I]."""
+        extractor = self.policy.pi_features_extractor
+        features: Tensor = BaseModel.extract_features(self.policy, observation, extractor)
+        return features
+
+    def advance(self, features: Tensor, state: State) -> tuple[Tensor, State]:
+        """One step of the trunk.
+
+        :param features: [N, I]
+        :param state: ``(h, c)``, each [layers, N, H]
+        :return: the last layer's h [N, H] and the next state
+        """
+        h, c = [], []
+        x = features
+        for depth, (cell, weights) in enumerate(self.layers):
+            x, own_c = cell.step(
+                weights, cell.project(weights, x), state[0][depth], state[1][depth]
+            )
+            h.append(x)
+            c.append(own_c)
+        return x, (torch.stack(h), torch.stack(c))
+
+    def act(self, trunk: Tensor, deterministic: bool = True) -> Tensor:
+        """Actions from the trunk's output.
+
+        :param trunk: [N, H]
+        :param deterministic: the mode rather than a sample, which draws from torch's generator
+        :return: actions [N, ...]
+        """
+        latent = self.policy.mlp_extractor.forward_actor(trunk)
+        if deterministic and isinstance(self.policy.action_space, spaces.Discrete):
+            actions: Tensor = self.policy.action_net(latent).argmax(dim=-1)
+        else:
+            distribution = self.policy._get_action_dist_from_latent(latent)
+            actions = distribution.get_actions(deterministic=deterministic)
+        return actions
+
+    @torch.no_grad()
+    def __call__(
+        self, observation: Observation, state: State, deterministic: bool = True
+    ) -> tuple[Tensor, State]:
+        """Actions [N, ...] and the next state.
+
+        :param observation: [N, ...]
+        :param state: ``(h, c)``, each [layers, N, H]
+        :param deterministic: the mode rather than a sample
+        """
+        trunk, state = self.advance(self.features(observation), state)
+        return self.act(trunk, deterministic), state

@@ -1,0 +1,230 @@
+"""A rollout buffer whose minibatches are whole sequences."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import spaces
+from sb3_contrib.common.recurrent.type_aliases import RecurrentRolloutBufferSamples, RNNStates
+from stable_baselines3.common.preprocessing import get_action_dim, get_obs_shape
+from stable_baselines3.common.utils import get_device
+from torch import Tensor
+
+Observation: TypeAlias = Any  # an array, or a dict of arrays
+
+
+class Sequences(NamedTuple):
+    """Where the sequences of a rollout lie: each runs inside one environment and one episode."""
+
+    env: npt.NDArray[np.int64]  # [S]
+    start: npt.NDArray[np.int64]  # first step, [S]
+    length: npt.NDArray[np.int64]  # [S]
+
+
+def split_sequences(episode_starts: npt.NDArray[np.bool_]) -> Sequences:
+    """Cut a rollout wherever an episode or the rollout starts.
+
+    ::
+
+        episode_starts, one row an environment    sequences (env, start, length)
+        0 0 1 0 0                                 (0, 0, 2) (0, 2, 3)
+        1 0 0 0 1                                 (1, 0, 4) (1, 4, 1)
+
+    :param episode_starts: whether an episode starts at a step [T, N]
+    :return: the S sequences, environment after environment
+    """
+    n_steps = len(episode_starts)
+    cuts = episode_starts.T.copy()  # (T, N) -> (N, T)
+    cuts[:, 0] = True
+    env, start = np.nonzero(cuts)
+    flat = env * n_steps + start
+    return Sequences(env, start, np.diff(flat, append=cuts.size))
+
+
+class SequenceBuffer:
+    """Rollouts of N environments over T steps, on the device, read back as padded whole sequences.
+
+    Unlike sb3-contrib's buffer it never cuts a sequence to fit a minibatch, so that gradients reach
+    as far back as the rollout does, and keeps recurrent states only where they are read: before the
+    first step of the rollout.
+
+    :param buffer_size: T, steps per environment
+    :param observation_space: observation space (``Dict`` too)
+    :param action_space: action space
+    :param device: where everything is kept
+    :param gae_lambda: lambda of generalised advantage estimation
+    :param gamma: discount factor
+    :param n_envs: N
+    :param seed: seed of the shuffling
+    """
+
+    def __init__(
+        self,
+        buffer_size: int,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        device: torch.device | str = "auto",
+        gae_lambda: float = 1.0,
+        gamma: float = 0.99,
+        n_envs: int = 1,
+        seed: int | None = None,
+    ) -> None:
+        self.buffer_size = buffer_size
+        self.n_envs = n_envs
+        self.device = get_device(device)
+        self.action_dim = get_action_dim(action_space)
+        self.gae_lambda = gae_lambda
+        self.gamma = gamma
+        self.random = np.random.default_rng(seed)
+        steps = (buffer_size, n_envs)
+        self.observations = _allocate(observation_space, steps, self.device)
+        self._actions = torch.zeros(*steps, self.action_dim, device=self.device)
+        scalars = torch.zeros(5, *steps, device=self.device)
+        self._rewards, self._values, self._log_probs, self._advantages, self._returns = scalars
+        self._episode_starts = np.zeros(steps, dtype=np.bool_)
+        self.pos, self.full = 0, False
+        self._initial: RNNStates | None = None
+
+    def reset(self) -> None:
+        """Forget the rollout."""
+        self.pos, self.full = 0, False
+        self._initial = None
+
+    def start(self, lstm_states: RNNStates) -> None:
+        """Keep the recurrent states before the first step.
+
+        :param lstm_states: ``(h, c)`` of the actor and of the critic, each [layers, N, H]
+        """
+        self._initial = lstm_states
+
+    def add(
+        self,
+        obs: Tensor | dict[str, Tensor],
+        action: Tensor,
+        reward: Tensor,
+        episode_start: npt.NDArray[np.bool_],
+        value: Tensor,
+        log_prob: Tensor,
+    ) -> None:
+        """Add one step of every environment.
+
+        :param obs: what was seen [N, ...]
+        :param action: what was done [N, ...]
+        :param reward: what it paid [N]
+        :param episode_start: whether the step starts an episode [N]
+        :param value: critic's estimate before the step [N] or [N, 1]
+        :param log_prob: log-probability of the action [N]
+        """
+        t = self.pos
+        if isinstance(obs, dict):
+            for key, value_of_key in obs.items():
+                slot = self.observations[key][t]
+                slot.copy_(value_of_key.reshape(slot.shape))
+        else:
+            slot = self.observations[t]
+            slot.copy_(obs.reshape(slot.shape))
+        self._actions[t].copy_(action.reshape(self.n_envs, self.action_dim))
+        self._rewards[t].copy_(reward)
+        self._values[t].copy_(value.flatten())
+        self._log_probs[t].copy_(log_prob)
+        self._episode_starts[t] = episode_start
+        self.pos += 1
+        self.full = self.pos == self.buffer_size
+
+    def compute_returns_and_advantage(
+        self, last_values: Tensor, dones: npt.NDArray[np.bool_]
+    ) -> None:
+        """Generalised advantage estimation (Schulman et al. 2016, eq. 16) and lambda-returns.
+
+        :param last_values: critic's estimate after the last step [N] or [N, 1]
+        :param dones: whether an episode ended with the last step [N]
+        """
+        ends = np.concatenate((self._episode_starts[1:], dones[None]))
+        running = torch.as_tensor(~ends, dtype=torch.float32, device=self.device)
+        next_values = torch.cat((self._values[1:], last_values.reshape(1, -1)))
+        deltas = self._rewards + self.gamma * running * next_values - self._values
+        decay = self.gamma * self.gae_lambda * running
+        advantage = torch.zeros_like(deltas[0])
+        for t in reversed(range(self.buffer_size)):
+            advantage = torch.addcmul(deltas[t], decay[t], advantage, out=self._advantages[t])
+        torch.add(self._advantages, self._values, out=self._returns)
+
+    @property
+    def values(self) -> npt.NDArray[np.float32]:
+        """Critic's estimates [T, N], for SB3's explained variance."""
+        values: npt.NDArray[np.float32] = self._values.cpu().numpy()
+        return values
+
+    @property
+    def returns(self) -> npt.NDArray[np.float32]:
+        """Lambda-returns [T, N], for SB3's explained variance."""
+        returns: npt.NDArray[np.float32] = self._returns.cpu().numpy()
+        return returns
+
+    def get(self, batch_size: int | None = None) -> Iterator[RecurrentRolloutBufferSamples]:
+        """One pass over the rollout in shuffled minibatches of whole sequences.
+
+        :param batch_size: steps in a minibatch, about, since sequences stay whole; ``None`` for all
+        :return: padded minibatches, flattened as [n_seq * L] with L the longest sequence; their
+            states are already those before each sequence and their ``episode_starts`` all 0
+        """
+        if not self.full:
+            raise ValueError(f"the buffer holds {self.pos} of {self.buffer_size} steps; fill it")
+        sequences = split_sequences(self._episode_starts)
+        total = self.buffer_size * self.n_envs
+        n_batches = 1 if batch_size is None else max(1, round(total / batch_size))
+        order = self.random.permutation(len(sequences.length))
+        share = np.cumsum(sequences.length[order]) - sequences.length[order] / 2
+        batch_of = np.minimum((share * n_batches / total).astype(np.int64), n_batches - 1)
+        for batch in range(n_batches):
+            chosen = order[batch_of == batch]
+            if len(chosen):
+                yield self._padded(Sequences(*(field[chosen] for field in sequences)))
+
+    def _padded(self, sequences: Sequences) -> RecurrentRolloutBufferSamples:
+        env, start, length = sequences
+        steps = np.arange(length.max())
+        mask = steps < length[:, None]  # (n_seq, L)
+        t = start[:, None] + np.minimum(steps, length[:, None] - 1)
+        index = torch.as_tensor((t * self.n_envs + env[:, None]).ravel(), device=self.device)
+
+        def gather(values: Tensor) -> Tensor:  # (T, N, ...) -> (n_seq * L, ...)
+            return values.flatten(0, 1).index_select(0, index)
+
+        observations: Any = (
+            {key: gather(value) for key, value in self.observations.items()}
+            if isinstance(self.observations, dict)
+            else gather(self.observations)
+        )
+        return RecurrentRolloutBufferSamples(
+            observations=observations,
+            actions=gather(self._actions),
+            old_values=gather(self._values),
+            old_log_prob=gather(self._log_probs),
+            advantages=gather(self._advantages),
+            returns=gather(self._returns),
+            lstm_states=self._states_before(env, start),
+            episode_starts=torch.zeros(len(index), device=self.device),
+            mask=torch.as_tensor(mask.ravel(), dtype=torch.float32, device=self.device),
+        )
+
+    def _states_before(self, env: npt.NDArray[np.int64], start: npt.NDArray[np.int64]) -> RNNStates:
+        """States before each sequence [layers, n_seq, H]: zeros where an episode starts."""
+        if self._initial is None:
+            raise ValueError("the rollout has no initial states; call start() before add()")
+        carried = (start == 0) & ~self._episode_starts[0, env]
+        keep = torch.as_tensor(carried, dtype=torch.float32, device=self.device)[:, None]
+        index = torch.as_tensor(env, device=self.device)
+        (pi_h, pi_c), (vf_h, vf_c) = (
+            tuple(state.index_select(1, index) * keep for state in pair) for pair in self._initial
+        )
+        return RNNStates((pi_h, pi_c), (vf_h, vf_c))
+
+
+def _allocate(space: spaces.Space[Any], steps: tuple[int, int], device: torch.device) -> Any:
+    if isinstance(space, spaces.Dict):
+        return {key: _allocate(sub, steps, device) for key, sub in space.items()}
+    dtype = torch.from_numpy(np.zeros(0, dtype=space.dtype)).dtype
+    return torch.zeros((*steps, *get_obs_shape(space)), dtype=dtype, device=device)

@@ -1,0 +1,107 @@
+"""The settings of a warm-up and what it returns."""
+
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any
+
+from .cuts import CUTS
+from .drives import DRIVES
+
+
+@dataclass(frozen=True)
+class WarmupConfig:
+    """Settings of :func:`~warmrl.warmup.warm_up`.
+
+    :raises ValueError: if a setting is out of its range; the message says what would be right
+    """
+
+    drive: str = "rollout"
+    """What the states are driven with: "rollout", stretches of the trajectories, or "gaussian", one
+    constant N(0, I) input, as in the paper."""
+    n_steps: int = 100
+    """Gradient steps."""
+    learning_rate: float = 1e-2
+    """Step size of Adam."""
+    batch_size: int = 32
+    """Trajectories per gradient step."""
+    max_drive_steps: int = 200
+    """Longest drive, in steps."""
+    drive_growth: int = 10
+    """Steps by which the longest drive grows with every gradient step, from one."""
+    target: float = 0.95
+    """VAA* to reach."""
+    max_grad_norm: float | None = 1.0
+    """Largest norm of the gradient, None for no limit."""
+    partial: bool = True
+    """Whether only the first half of double layers is warmed up."""
+    cut: str = "log_uniform"
+    """Where trajectories are cut: "log_uniform", short prefixes as likely as long ones, or
+    "uniform", as in the paper."""
+    eps: float = 1e-4
+    """Distance below which two states count as the same."""
+    vaa_states: int = 200
+    """States among which VAA is measured before and after."""
+    vaa_steps: int = 200
+    """Steps of constant input before VAA is measured; the paper's 10 000 takes seconds."""
+    seed: int = 0
+    """Seed of all that is drawn."""
+
+    def __post_init__(self) -> None:
+        for name, known in (("drive", DRIVES), ("cut", CUTS)):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} must be one of {', '.join(sorted(known))}"
+                )
+        for name in ("n_steps", "max_drive_steps", "vaa_states", "vaa_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.batch_size < 2:
+            raise ValueError(f"batch_size={self.batch_size} must be at least 2, to compare states")
+        for name in ("drive_growth", "seed"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
+        for name in ("learning_rate", "eps", "max_grad_norm"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name}={value} must be positive and finite")
+        if not 0 < self.target <= 1:
+            raise ValueError(f"target={self.target} must be in (0, 1]")
+
+    @classmethod
+    def paper(cls, **changes: Any) -> "WarmupConfig":
+        """The settings of Lambrechts et al. (2023): N(0, I) drive, uniform cuts, no clipping.
+
+        :param changes: settings that differ from theirs
+        """
+        return replace(cls(drive="gaussian", cut="uniform", max_grad_norm=None), **changes)
+
+
+@dataclass(frozen=True)
+class WarmupResult:
+    """What a warm-up did.
+
+    :param vaa_star: VAA* before each gradient step, mean over the layers [n_steps]
+    :param loss: loss before each gradient step, mean over the layers [n_steps]
+    :param vaa_before: VAA of each layer under a constant input, by its name, before the warm-up
+    :param vaa_after: the same after it, from the same trajectories, cuts and inputs
+    """
+
+    vaa_star: list[float]
+    loss: list[float]
+    vaa_before: dict[str, float]
+    vaa_after: dict[str, float]
+
+    @property
+    def n_steps(self) -> int:
+        """Gradient steps taken."""
+        return len(self.loss)
+
+    @property
+    def mean_vaa_before(self) -> float:
+        """VAA before the warm-up, mean over the layers."""
+        return fmean(self.vaa_before.values())
+
+    @property
+    def mean_vaa_after(self) -> float:
+        """VAA after the warm-up, mean over the layers."""
+        return fmean(self.vaa_after.values())

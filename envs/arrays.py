@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
+import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
 Array: TypeAlias = Any
@@ -24,11 +25,11 @@ class Table:
     :param rows: the constants, shape `[R, ...]`.
     """
 
-    def __init__(self, rows: np.ndarray[Any, Any]) -> None:
+    def __init__(self, rows: npt.NDArray[Any]) -> None:
         self._rows = rows
         self._copies: dict[Any, Array] = {}
 
-    def __reduce__(self) -> tuple[type[Table], tuple[np.ndarray[Any, Any]]]:
+    def __reduce__(self) -> tuple[type[Table], tuple[npt.NDArray[Any]]]:
         return Table, (self._rows,)
 
     def pick(self, index: Array) -> Array:
@@ -45,10 +46,11 @@ class Table:
 def uniform_integers(noise: Array, count: int) -> Array:
     """Integers uniform over 0..count-1 (int64) from noise uniform on [0, 1).
 
-    The product can round up to `count` itself in single precision, hence the clip.
+    The product can round up to `count` itself in single precision, hence the bound.
     """
     xp = array_namespace(noise)
-    return xp.clip(xp.astype(noise * count, xp.int64), max=count - 1)
+    drawn = xp.astype(noise * count, xp.int64)
+    return xp.where(drawn < count, drawn, count - 1)
 
 
 def gaussian(first: Array, second: Array) -> Array:
@@ -83,3 +85,17 @@ def select(mask: Array, chosen: State, other: State) -> State:
 def rows(state: State, index: Array) -> State:
     """The rows at `index` of every field of a state."""
     return map_fields(lambda field: field[index], state)
+
+
+def with_rows(state: State, index: npt.NDArray[np.int64], fresh: State) -> State:
+    """A NumPy state whose rows at `index` are those of a smaller state, in the same order.
+
+    What `select` does, several times faster when few rows change.
+    """
+
+    def put(old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        changed = old.copy()
+        changed[index] = new
+        return changed
+
+    return map_fields(put, state, fresh)

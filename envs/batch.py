@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Discrete
 
-from .arrays import rows
+from .arrays import rows, with_rows
 from .episode import Episode, EpisodeState
 from .task import MemoryTask, Scene
 
@@ -69,8 +69,9 @@ class Batch:
 
     def restart(self, done: npt.NDArray[np.bool_], source: NoiseSource) -> None:
         """Start the episodes that are done (`[N]` bool) afresh."""
-        fresh = self.episode.reset(source.random((self.n, self.episode.reset_noise)))
-        self.state = self.episode.restart(self._started(), done, fresh)
+        index = np.flatnonzero(done)
+        noise = source.random((self.n, self.episode.reset_noise))
+        self.state = with_rows(self._started(), index, self.episode.reset(noise[index]))
         self.terminated = self.terminated & ~done
 
     def observe(self) -> npt.NDArray[np.float32]:

@@ -44,16 +44,6 @@ class Canvas:
         """Fill a rectangle."""
         self.pixels[top : top + height, left : left + width] = colour
 
-    def frame(self, top: int, left: int, height: int, width: int, colour: Colour) -> None:
-        """Outline a rectangle, three pixels wide, inside its bounds."""
-        for edge in (
-            (top, left, 3, width),
-            (top + height - 3, left, 3, width),
-            (top, left, height, 3),
-            (top, left + width - 3, height, 3),
-        ):
-            self.rectangle(*edge, colour)
-
     def disc(self, row: int, column: int, radius: int, colour: Colour) -> None:
         """Fill a disc around a point."""
         rows, columns = np.ogrid[: self.pixels.shape[0], : self.pixels.shape[1]]

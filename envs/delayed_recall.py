@@ -10,10 +10,10 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 
 from .arguments import Delay, check_choice, check_delay, check_integer
-from .arrays import GAUSSIAN_LIMIT, Array, Table, gaussian, uniform_integers
+from .arrays import GAUSSIAN_LIMIT, Array, gaussian, uniform_integers
 from .recall_picture import RecallView, draw_recall, write_recall
 from .task import MAX_CUES, MemoryTask, Scene
 
@@ -216,8 +216,21 @@ class DelayedRecall(MemoryTask):
         )
         return after, xp.astype(right, xp.float32) / self.n_cues, time >= self.horizon(after)
 
-    def observe(self, state: DelayedRecallState) -> Array:
-        """[one-hot symbol, cue flag, query flag(, noise)], `[N, n_symbols + 2 (+ 1)]` float32."""
+    @cached_property
+    def views(self) -> npt.NDArray[np.float32]:
+        """[one-hot symbol, cue flag, query flag(, 0)] for every symbol (the last: none) and phase.
+
+        Row `3 * symbol + phase`.
+        """
+        k = self.n_symbols
+        views = np.zeros((k + 1, 3, self.observation_size), dtype=np.float32)
+        views[np.arange(k), :, np.arange(k)] = 1
+        views[:, CUE, k] = 1
+        views[:, QUERY, k + 1] = 1
+        return views.reshape(-1, self.observation_size)
+
+    def view(self, state: DelayedRecallState) -> Array:
+        """The symbol shown and the phase, `[N]` int64."""
         xp = array_namespace(state.time)
         k = self.n_symbols
         query = state.time - state.delay - self.n_cues
@@ -228,10 +241,15 @@ class DelayedRecall(MemoryTask):
             shown = xp.where(waiting, state.distraction, shown)
         asked = (query >= 0) & (query < self.n_cues)
         flags = xp.astype(cued, xp.int64) * CUE + xp.astype(asked, xp.int64) * QUERY
-        seen = self._seen.pick(shown * 3 + flags)
+        return shown * 3 + flags
+
+    def fill(self, observation: Array, state: DelayedRecallState) -> None:
+        """Write the noise channel, which is 0 outside the delay."""
         if self._noisy:
-            seen[:, -1] = xp.where(waiting, state.distraction, 0.0)
-        return seen
+            xp = array_namespace(state.time)
+            waited = state.time - self.n_cues
+            waiting = (waited >= 0) & (waited < state.delay)
+            observation[:, -1] = xp.where(waiting, state.distraction, 0.0)
 
     def horizon(self, state: DelayedRecallState) -> Array:
         """The step of the last answer, `[N]` int64; the episode terminates there by itself."""
@@ -253,23 +271,14 @@ class DelayedRecall(MemoryTask):
     def _noisy(self) -> bool:
         return self.distractor == "noise"
 
-    @cached_property
-    def _seen(self) -> Table:
-        """The observation for every symbol (the last one: none) and phase, noise channel 0."""
-        k = self.n_symbols
-        seen = np.zeros((k + 1, 3, self.observation_size), dtype=np.float32)
-        for symbol in range(k):
-            seen[symbol, :, symbol] = 1
-        seen[:, CUE, k] = 1
-        seen[:, QUERY, k + 1] = 1
-        return Table(seen.reshape(-1, self.observation_size))
-
     def _symbol(self, state: DelayedRecallState, position: Array) -> Array:
         """The cue at each episode's position (clipped to 0..n_cues-1), `[N]` int64."""
+        if self.n_cues == 1:
+            return state.symbols[:, 0]
         xp = array_namespace(position)
-        flat = xp.reshape(state.symbols, (-1,))
-        first = xp.arange(position.shape[0], dtype=xp.int64, device=device(position)) * self.n_cues
-        return xp.take(flat, first + xp.clip(position, 0, self.n_cues - 1), axis=0)
+        last = self.n_cues - 1
+        inside = xp.where(position < 0, 0, xp.where(position > last, last, position))
+        return xp.take_along_axis(state.symbols, inside[:, None], axis=1)[:, 0]
 
     def _expected(self, state: DelayedRecallState, query: Array) -> Array:
         """The right answer to each episode's query, `[N]` int64."""

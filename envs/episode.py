@@ -52,8 +52,11 @@ class Episode:
         n_actions = task.n_actions
         self._prefix = n_actions + 1 if task.observe_previous else 0
         self.observation_size = self._prefix + task.observation_size
-        # One row more than actions: the start has no previous action.
-        self._one_hot = Table(np.eye(n_actions + 1, n_actions, dtype=np.float32))
+        # Both tables are as wide as the observation, which is then the sum of a row of each:
+        # several times faster than joining blocks of columns. One action row more than actions,
+        # because the start has no previous action.
+        self._actions = Table(_one_hot(n_actions, self.observation_size))
+        self._views = Table(np.pad(task.views, ((0, 0), (self._prefix, 0))))
 
     @property
     def observation_bounds(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -105,16 +108,13 @@ class Episode:
 
     def observe(self, state: EpisodeState) -> Array:
         """What the agent sees, `[N, observation_size]` float32; always a new array."""
-        own = self.task.observe(state.task)
         if not self._prefix:
-            return own
-        xp = array_namespace(own)
-        # Three column blocks written in place: several times faster than concatenating them.
-        out = xp.empty((own.shape[0], self.observation_size), dtype=xp.float32, device=device(own))
-        out[:, : self._prefix - 1] = self._one_hot.pick(state.action)
-        out[:, self._prefix - 1] = state.reward
-        out[:, self._prefix :] = own
-        return out
+            return self.task.observe(state.task)
+        observation = self._views.pick(self.task.view(state.task))
+        observation += self._actions.pick(state.action)
+        observation[:, self._prefix - 1] = state.reward
+        self.task.fill(observation[:, self._prefix :], state.task)
+        return observation
 
     def success(self, state: EpisodeState) -> Array:
         """Whether each episode has ended solved, `[N]` bool."""
@@ -131,3 +131,10 @@ class Episode:
     def corridor_delay(self, state: EpisodeState) -> Array:
         """The delay (steps) of the episode that `corridor_end` gives, `[N]` int64."""
         return self.task.corridor_delay(state.task)
+
+
+def _one_hot(n_actions: int, width: int) -> npt.NDArray[np.float32]:
+    """One-hot rows of `width` columns, and a last row of zeros."""
+    rows = np.zeros((n_actions + 1, width), dtype=np.float32)
+    np.fill_diagonal(rows[:n_actions], 1.0)
+    return rows

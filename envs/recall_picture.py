@@ -10,7 +10,6 @@ import numpy.typing as npt
 from .canvas import AMBER, BLUE, FLOOR, GREEN, GREY, INK, RED, WHITE, Canvas, Colour, signed
 
 _PHASES: dict[str, Colour] = {"cue": AMBER, "delay": GREY, "query": BLUE, "end": INK}
-_TILE = 56  # pixels
 
 
 class RecallView(NamedTuple):
@@ -36,8 +35,7 @@ def write_recall(view: RecallView) -> str:
     """The episode in text."""
     return "\n".join(
         [
-            f"[{view.phase} {view.position + 1}/{view.steps_in_phase}] "
-            f"shown: {view.shown or 'nothing'}",
+            f"[{_heading(view)}] shown: {view.shown or 'nothing'}",
             f"cues: {' '.join(map(str, view.cues))}",
             _answer(view),
             f"correct {view.correct}/{len(view.cues)}, step {view.steps}, "
@@ -48,31 +46,34 @@ def write_recall(view: RecallView) -> str:
 
 def draw_recall(view: RecallView) -> npt.NDArray[np.uint8]:
     """The episode as an image: the phase's banner, the symbol shown, the cues, the answer."""
-    canvas = Canvas(300, 460)
-    canvas.rectangle(0, 0, 44, 460, _PHASES[view.phase])
-    canvas.text(14, 20, f"{view.phase} {view.position + 1}/{view.steps_in_phase}", WHITE)
+    canvas = Canvas(300, 480)
+    canvas.rectangle(0, 0, 44, 480, _PHASES[view.phase])
+    canvas.text(14, 20, _heading(view), WHITE)
     canvas.text(62, 20, "shown", GREY)
     canvas.rectangle(86, 20, 100, 150, FLOOR)
-    canvas.centred(110, 95, view.shown or "-", INK, size=10 if len(view.shown) < 3 else 6)
+    size = 10 if len(view.shown) < 3 else 6
+    canvas.centred(136 - 5 * size // 2, 95, view.shown or "-", INK, size)
     canvas.text(62, 200, "answer", GREY)
     right = view.answer == view.expected
     colour = FLOOR if view.answer is None else GREEN if right else RED
     canvas.rectangle(86, 200, 100, 150, colour)
-    canvas.centred(
-        110,
-        275,
-        "-" if view.answer is None else str(view.answer),
-        INK if view.answer is None else WHITE,
-        size=10,
-    )
+    answer, ink = ("-", INK) if view.answer is None else (str(view.answer), WHITE)
+    canvas.centred(111, 275, answer, ink, size=10)
     if view.answer is not None:
-        canvas.text(166, 362, "right" if right else f"not {view.answer}", colour)
-        canvas.text(144, 362, f"of {view.expected}" if right else f"is {view.expected}", colour)
+        verdict = ("right", "") if right else ("wrong,", f"it was {view.expected}")
+        for row, words in enumerate(verdict):
+            canvas.text(118 + 24 * row, 366, words, colour)
     canvas.text(204, 20, "cues", GREY)
     canvas.text(204, 80, _shortened(view.cues), INK)
     canvas.text(236, 20, f"correct {view.correct}/{len(view.cues)}", INK)
     canvas.text(268, 20, f"step {view.steps}   reward {signed(view.reward)}", INK)
     return canvas.pixels
+
+
+def _heading(view: RecallView) -> str:
+    if view.phase == "end":
+        return "end"
+    return f"{view.phase} {view.position + 1}/{view.steps_in_phase}"
 
 
 def _answer(view: RecallView) -> str:

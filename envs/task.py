@@ -6,6 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
 from .arguments import Delay, delay_bounds
-from .arrays import Array, uniform_integers
+from .arrays import Array, Table, uniform_integers
 
 MAX_CUES = 4096
 """Most starting cues that `MemoryTask.cues` enumerates."""
@@ -131,9 +132,27 @@ class MemoryTask(ABC):
             (`[N]` bool).
         """
 
+    @cached_property
     @abstractmethod
+    def views(self) -> npt.NDArray[np.float32]:
+        """Every own observation that a table can hold, `[V, observation_size]`."""
+
+    @abstractmethod
+    def view(self, state: Any) -> Array:
+        """Which of the `views` each episode has, `[N]` int64."""
+
+    def fill(self, observation: Array, state: Any) -> None:  # noqa: B027
+        """Write the channels that no table holds into own observations, in place.
+
+        :param observation: `[N, observation_size]` float32, the `views` of the state.
+        :param state: a state of N rows.
+        """
+
     def observe(self, state: Any) -> Array:
-        """The task's own observation, `[N, observation_size]` float32."""
+        """The task's own observation, `[N, observation_size]` float32; always a new array."""
+        observation = self._view_table.pick(self.view(state))
+        self.fill(observation, state)
+        return observation
 
     @abstractmethod
     def horizon(self, state: Any) -> Array:
@@ -217,6 +236,10 @@ class MemoryTask(ABC):
             xp = array_namespace(noise)
             return xp.full((noise.shape[0],), low, dtype=xp.int64, device=device(noise))
         return low + uniform_integers(noise[:, -1], high - low + 1)
+
+    @cached_property
+    def _view_table(self) -> Table:
+        return Table(self.views)
 
     @property
     def _delay_noise(self) -> int:

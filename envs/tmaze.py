@@ -53,7 +53,12 @@ _REWARD = _by_place_and_action(
 )
 _SOLVED = _by_place_and_action(dict.fromkeys(_GOALS, True), np.bool_)
 _TERMINATED = _by_place_and_action(dict.fromkeys((*_GOALS, *_WRONG_ARMS), True), np.bool_)
-_SEEN = Table(np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 3]])
+
+
+def _place(x: Array, cue: Array, length: Array) -> Array:
+    """Each agent's place, `[N]` int64."""
+    xp = array_namespace(x)
+    return xp.where(x == length, JUNCTION_UP + cue, xp.where(x == 0, cue, CORRIDOR))
 
 
 class TMazeState(NamedTuple):
@@ -65,6 +70,8 @@ class TMazeState(NamedTuple):
     """0 when the goal is up, 1 when it is down, `[N]` int64"""
     length: Array
     """the junction's cell, `[N]` int64"""
+    place: Array
+    """kind of cell, which follows from the fields above, `[N]` int64"""
     solved: Array
     """whether the goal has been entered, `[N]` bool"""
 
@@ -210,36 +217,36 @@ class TMaze(MemoryTask):
         """Start N episodes in cell 0 (see `MemoryTask.reset`)."""
         length = self._draw_delay(noise)
         start = length * 0
-        return TMazeState(start, uniform_integers(noise[:, 0], 2), length, start > 0)
+        cue = uniform_integers(noise[:, 0], 2)
+        return TMazeState(start, cue, length, place=cue, solved=start > 0)
 
     def step(
         self, state: TMazeState, action: Array, noise: Array
     ) -> tuple[TMazeState, Array, Array]:
         """Advance N episodes by one step (see `MemoryTask.step`)."""
-        place = 4 * self._place(state)
-        chosen = place + action
+        row = 4 * state.place
+        chosen = row + action
         executed = chosen
         if self.stochasticity > 0:
             xp = array_namespace(noise)
             draw = noise[:, 0]
-            slips = (draw < self.stochasticity) & (state.x < state.length)
+            slips = (draw < self.stochasticity) & (state.place < JUNCTION_UP)
             # Given that it lies below, draw / stochasticity is itself uniform on [0, 1).
             anywhere = uniform_integers(xp.where(slips, draw / self.stochasticity, 0.0), 4)
-            executed = place + xp.where(slips, anywhere, action)
-        return (
-            TMazeState(
-                x=state.x + _MOVE.pick(executed),
-                cue=state.cue,
-                length=state.length,
-                solved=_SOLVED.pick(chosen),
-            ),
-            _REWARD.pick(chosen),
-            _TERMINATED.pick(chosen),
-        )
+            executed = row + xp.where(slips, anywhere, action)
+        x = state.x + _MOVE.pick(executed)
+        place = _place(x, state.cue, state.length)
+        after = TMazeState(x, state.cue, state.length, place, _SOLVED.pick(chosen))
+        return after, _REWARD.pick(chosen), _TERMINATED.pick(chosen)
 
-    def observe(self, state: TMazeState) -> Array:
-        """One-hot {cue up, cue down, corridor, junction}, `[N, 4]` float32."""
-        return _SEEN.pick(self._place(state))
+    @cached_property
+    def views(self) -> npt.NDArray[np.float32]:
+        """One-hot {cue up, cue down, corridor, junction} of every place, `[5, 4]`."""
+        return np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 3]]
+
+    def view(self, state: TMazeState) -> Array:
+        """The place, `[N]` int64."""
+        return state.place
 
     def horizon(self, state: TMazeState) -> Array:
         """3 L - 1 steps, `[N]` int64."""
@@ -263,17 +270,10 @@ class TMaze(MemoryTask):
         return noise
 
     def _corridor_end(self, state: TMazeState) -> TMazeState:
-        return state._replace(length=state.x)
+        return state._replace(length=state.x, place=_place(state.x, state.cue, state.x))
 
     def _corridor_delay(self, state: TMazeState) -> Array:
         return state.x
-
-    @staticmethod
-    def _place(state: TMazeState) -> Array:
-        """Index of each agent's place, `[N]` int64."""
-        xp = array_namespace(state.x)
-        before = xp.where(state.x == 0, state.cue, CORRIDOR)
-        return xp.where(state.x == state.length, JUNCTION_UP + state.cue, before)
 
     def _view(self, scene: Scene) -> TMazeView:
         state: TMazeState = scene.state

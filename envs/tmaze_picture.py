@@ -49,7 +49,8 @@ def draw_tmaze(view: TMazeView) -> npt.NDArray[np.uint8]:
     """The maze as an image: blue agent, amber cue arrow, green goal and red wrong arm."""
     cells = visible_cells(view.x, view.length)
     lines = _status(view)
-    canvas = Canvas(3 * _CELL + 80, max((len(cells) + 1) * _CELL, 400))
+    # One size for all lengths and cells: frames of a video and tiles of a batch must match.
+    canvas = Canvas(3 * _CELL + 80, (MAX_CELLS + 1) * _CELL)
     left, top = _CELL // 2, 16
     for column, cell in enumerate(cells):
         _draw_cell(canvas, top + _CELL, left + column * _CELL, cell is None)
@@ -74,7 +75,7 @@ def draw_tmaze(view: TMazeView) -> npt.NDArray[np.uint8]:
 
 def visible_cells(x: int, length: int) -> list[int | None]:
     """The cells to draw, from 0 to the junction; None stands for a stretch left out."""
-    if length < MAX_CELLS:
+    if length + 1 <= MAX_CELLS:
         return list(range(length + 1))
     kept = {0, 1, length - 1, length, *range(x - _NEIGHBOURS, x + _NEIGHBOURS + 1)}
     cells: list[int | None] = []

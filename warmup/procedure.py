@@ -69,7 +69,8 @@ def warm_up(
             optimiser.step()
             if callback is not None:
                 callback(step + 1, vaa_curve[-1])
-    return WarmupResult(vaa_curve, losses, vaa_before, _measure(networks, histories, config))
+        vaa_after = _measure(networks, histories, config)
+    return WarmupResult(vaa_curve, losses, vaa_before, vaa_after)
 
 
 def _batch_vaa_star(

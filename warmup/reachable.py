@@ -74,11 +74,11 @@ def measure(
 
 def _hold(layer: Layer, state: State, constant: Tensor, n_steps: int) -> State:
     """The state after ``n_steps`` of one input [1, I]."""
-    for first in range(0, n_steps, _CHUNK):
+    x = constant[:, None].expand(_CHUNK, state[0].shape[1], -1)
+    chunks, rest = divmod(n_steps, _CHUNK)
+    for _ in range(chunks):
         before = layer.flat(state)
-        x = constant[:, None].expand(min(_CHUNK, n_steps - first), len(before), -1)
         _, state = layer.warmed(x, state)
-        # Exactly where it was: since the map is deterministic, it stays in this cycle.
-        if n_steps % _CHUNK == 0 and torch.equal(before, layer.flat(state)):
+        if torch.equal(before, layer.flat(state)):  # so it is after any number of further chunks
             break
-    return state
+    return layer.warmed(x[:rest], state)[1] if rest else state

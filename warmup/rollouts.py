@@ -1,6 +1,6 @@
 """Random rollouts: episodes of the exploration policy of any environment."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -27,10 +27,9 @@ def random_rollouts(
 ) -> Trajectories:
     """Observations along episodes of the exploration policy.
 
-    The environment is reset; of every of its parallel copies one whole episode is read, and so on
-    with further resets until there are ``n_episodes``. They are the first to be *started*, not the
-    first to end, so that long episodes are as frequent as they are. The observation after which an
-    episode has ended is not an input, for no network acts on it.
+    Round by round, the environments are reset and one whole episode of each is read, to its end.
+    The episodes kept are thus chosen when they start, and long ones are not under-represented. The
+    observation after which an episode has ended is not an input, for no network acts on it.
 
     :param env: a Gymnasium environment or vector environment (autoreset ``NEXT_STEP`` or
         ``SAME_STEP``), or an SB3 ``VecEnv``; its episode in progress is lost
@@ -51,11 +50,12 @@ def random_rollouts(
             raise ValueError(f"{name}={value} must be at least 1")
     batch = batch_of(env)
     act = exploration(batch, policy, seed)
+    seeds = _seeds(seed)
     rounds: list[dict[str, NDArray[Any]]] = []
     lengths: list[int] = []
     while len(lengths) < n_episodes:
         wanted = min(batch.n_envs, n_episodes - len(lengths))
-        observations, ends = _round(batch, act, wanted, seed if not lengths else None, max_steps)
+        observations, ends = _round(batch, act, wanted, next(seeds), max_steps)
         rounds.append(observations)
         lengths.extend(ends)
     longest = max(lengths)
@@ -63,6 +63,14 @@ def random_rollouts(
         _unnamed({key: _joined([r[key] for r in rounds], longest) for key in rounds[0]}),
         torch.tensor(lengths),
     )
+
+
+def _seeds(seed: int | None) -> Iterator[int | None]:
+    """A seed for every round, since between rounds environments reset in different ways."""
+    yield seed
+    rng = np.random.default_rng(seed)
+    while True:
+        yield None if seed is None else int(rng.integers(2**31))
 
 
 def _round(

@@ -176,12 +176,16 @@ class SequenceBuffer:
         total = self.buffer_size * self.n_envs
         n_batches = 1 if batch_size is None else max(1, round(total / batch_size))
         order = self.random.permutation(len(sequences.length))
-        share = np.cumsum(sequences.length[order]) - sequences.length[order] / 2
-        batch_of = np.minimum((share * n_batches / total).astype(np.int64), n_batches - 1)
-        for batch in range(n_batches):
-            chosen = order[batch_of == batch]
-            if len(chosen):
-                yield self._padded(Sequences(*(field[chosen] for field in sequences)))
+        steps = np.cumsum(sequences.length[order])
+        middle = steps - sequences.length[order] / 2
+        batch_of = np.minimum((middle * n_batches / total).astype(np.int64), n_batches - 1)
+        first, used = 0, 0
+        for end in [*(np.flatnonzero(np.diff(batch_of)) + 1).tolist(), len(order)]:
+            # A single step joins its neighbour: one advantage has no standard deviation
+            single = 1 in (steps[end - 1] - used, total - steps[end - 1])
+            if end == len(order) or not single:
+                yield self._padded(Sequences(*(field[order[first:end]] for field in sequences)))
+                first, used = end, steps[end - 1]
 
     def _padded(self, sequences: Sequences) -> RecurrentRolloutBufferSamples:
         env, start, length = sequences

@@ -1,0 +1,75 @@
+"""Settings of a warm-up: what they refuse, the paper's, and new drives."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from warmrl.warmup import Trajectories, WarmupConfig, WarmupResult, warm_up
+from warmrl.warmup.drives import DRIVES, register_drive
+from warmrl.warmup.networks import Network
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        ({"drive": "noise"}, "drive='noise' must be one of gaussian, rollout"),
+        ({"cut": "middle"}, "cut='middle' must be one of log_uniform, uniform"),
+        ({"n_steps": 0}, "n_steps=0 must be at least 1"),
+        ({"batch_size": 1}, "batch_size=1 must be at least 2"),
+        ({"max_drive_steps": 0}, "max_drive_steps=0 must be at least 1"),
+        ({"drive_growth": -1}, "drive_growth=-1 must not be negative"),
+        ({"learning_rate": 0.0}, "learning_rate=0.0 must be positive"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan must be positive"),
+        ({"max_grad_norm": -1.0}, "max_grad_norm=-1.0 must be positive"),
+        ({"target": 1.5}, r"target=1.5 must be in \(0, 1\]"),
+        ({"eps": 0.0}, "eps=0.0 must be positive"),
+        ({"vaa_states": 0}, "vaa_states=0 must be at least 1"),
+        ({"vaa_steps": 0}, "vaa_steps=0 must be at least 1"),
+        ({"seed": -1}, "seed=-1 must not be negative"),
+    ],
+)
+def test_rejects(keywords: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        WarmupConfig(**keywords)
+
+
+def test_the_papers_settings() -> None:
+    config = WarmupConfig.paper(seed=3)
+    assert (config.drive, config.cut, config.max_grad_norm) == ("gaussian", "uniform", None)
+    assert (config.n_steps, config.learning_rate, config.batch_size) == (100, 1e-2, 32)
+    assert (config.max_drive_steps, config.drive_growth, config.target) == (200, 10, 0.95)
+    assert config.seed == 3
+
+
+def test_a_new_drive_is_available_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("warmrl.warmup.drives.DRIVES", DRIVES)
+    asked = []
+
+    @register_drive("silence")
+    def silence(network: Network, n_steps: int, generator: torch.Generator) -> list[Tensor]:
+        asked.append(n_steps)
+        return [torch.zeros(n_steps, layer.input_size) for layer in network.layers]
+
+    try:
+        config = WarmupConfig(
+            "silence", n_steps=40, drive_growth=2, max_drive_steps=20, vaa_steps=1
+        )
+        trajectories = Trajectories(
+            torch.randn(3, 4, 2, generator=torch.Generator().manual_seed(0)), torch.full((4,), 3)
+        )
+        warm_up(nn.GRU(2, 4), trajectories, config)
+    finally:
+        del DRIVES["silence"]
+    drives = asked[1:-1]  # the first and the last are the measurements
+    assert len(drives) == 40
+    assert all(1 <= m <= min(1 + 2 * k, 20) for k, m in enumerate(drives))
+    assert max(drives) > 10
+
+
+def test_means_of_the_result() -> None:
+    result = WarmupResult([0.5], [0.1], {"a": 0.1, "b": 0.3}, {"a": 1.0, "b": 0.5})
+    assert result.mean_vaa_before == pytest.approx(0.2)
+    assert result.mean_vaa_after == pytest.approx(0.75)
+    assert result.n_steps == 1

@@ -60,7 +60,7 @@ def draw_recall(view: RecallView) -> npt.NDArray[np.uint8]:
     answer, ink = ("-", INK) if view.answer is None else (str(view.answer), WHITE)
     canvas.centred(111, 275, answer, ink, size=10)
     if view.answer is not None:
-        verdict = ("right", "") if right else ("wrong,", f"it was {view.expected}")
+        verdict = ("right", "") if right else ("wrong:", f"it was {view.expected}")
         for row, words in enumerate(verdict):
             canvas.text(118 + 24 * row, 366, words, colour)
     canvas.text(204, 20, "cues", GREY)

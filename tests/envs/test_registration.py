@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import warmrl.envs
+from warmrl.envs import TASKS, DelayedRecall, MemoryEnv, MemoryVecEnv, TMaze, make_vec_env
+from warmrl.envs.registration import register_task
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_gym_make_needs_no_import(env_id: str) -> None:
+    code = (
+        "import gymnasium as gym; "
+        f"env = gym.make('warmrl.envs:{env_id}', {TASKS[env_id].delay_name}=7); "
+        "print(env.unwrapped.task.delay, env.spec.max_episode_steps)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["7", "None"]
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_gym_make_gives_the_task_of_the_id(env_id: str) -> None:
+    env = gym.make(env_id)
+    assert isinstance(env.unwrapped, MemoryEnv)
+    assert env.unwrapped.task == TASKS[env_id]()
+    assert env.spec is not None
+    assert gym.make(env.spec).spec == env.spec
+
+
+def test_public_names_exist() -> None:
+    for name in warmrl.envs.__all__:
+        assert hasattr(warmrl.envs, name)
+
+
+def test_make_vec_env_is_native_for_our_ids() -> None:
+    env = make_vec_env("warmrl/TMaze-v0", 3, seed=0, length=5, render_mode="rgb_array")
+    assert isinstance(env, MemoryVecEnv)
+    assert env.task == TMaze(5)
+    assert env.render_mode == "rgb_array"
+    prefixed = make_vec_env("warmrl.envs:warmrl/DelayedRecall-v0", 2, n_cues=2)
+    assert isinstance(prefixed, MemoryVecEnv)
+    assert prefixed.task == DelayedRecall(n_cues=2)
+
+
+def test_make_vec_env_falls_back_on_gymnasium() -> None:
+    env = make_vec_env("CartPole-v1", 2, seed=0, sutton_barto_reward=True)
+    assert np.asarray(env.reset()).shape == (2, 4)
+    assert env.get_attr("spec")[0].kwargs["sutton_barto_reward"] is True
+
+
+@pytest.mark.parametrize("env_id", ["warmrl/Maze-v0", "Nothing-v0", "nowhere:Thing-v0"])
+def test_unknown_ids_list_what_exists(env_id: str) -> None:
+    with pytest.raises(ValueError, match=f"env_id='{env_id}' must be one of warmrl/TMaze-v0"):
+        make_vec_env(env_id, 2)
+
+
+def test_bad_arguments_reach_the_user_unchanged() -> None:
+    with pytest.raises(ValueError, match="length=1 must be at least 2"):
+        make_vec_env("warmrl/TMaze-v0", 2, length=1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'depth'"):
+        make_vec_env("warmrl/TMaze-v0", 2, depth=1)
+
+
+def test_an_id_is_registered_once() -> None:
+    with pytest.raises(ValueError, match="env_id='warmrl/TMaze-v0' is taken by TMaze"):
+        register_task("warmrl/TMaze-v0", TMaze)

@@ -2,78 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace
 
 from .arguments import Delay, check_delay, check_probability, delay_bounds
-from .arrays import Array, Table, uniform_integers
+from .arrays import Array, uniform_integers
 from .task import MemoryTask, Scene
 from .tmaze_odds import arrival_probability
 from .tmaze_picture import TMazeView, draw_tmaze, write_tmaze
-
-GOAL_REWARD = 4.0
-BUMP_REWARD = -0.1
-
-RIGHT, UP, LEFT, DOWN = range(4)
-CUE_UP, CUE_DOWN, CORRIDOR, JUNCTION_UP, JUNCTION_DOWN = range(5)
-"""Places: all that reward and movement depend on. A junction's place knows where the goal is."""
-
-
-def _by_place_and_action(entries: Mapping[tuple[int, int], float], dtype: npt.DTypeLike) -> Table:
-    rows = np.zeros((5, 4), dtype=dtype)
-    for (place, action), value in entries.items():
-        rows[place, action] = value
-    return Table(rows.reshape(-1))
-
-
-_BEFORE_JUNCTION = (CUE_UP, CUE_DOWN, CORRIDOR)
-_JUNCTIONS = (JUNCTION_UP, JUNCTION_DOWN)
-_GOALS = ((JUNCTION_UP, UP), (JUNCTION_DOWN, DOWN))
-_WRONG_ARMS = ((JUNCTION_UP, DOWN), (JUNCTION_DOWN, UP))
-_WALLS = (
-    *((place, action) for place in _BEFORE_JUNCTION for action in (UP, DOWN)),
-    *((place, LEFT) for place in (CUE_UP, CUE_DOWN)),
-    *((place, RIGHT) for place in _JUNCTIONS),
+from .tmaze_rules import (
+    BUMP_REWARD,
+    GOAL_REWARD,
+    JUNCTION_UP,
+    MOVE,
+    REWARD,
+    SOLVED,
+    TERMINATED,
+    TMazeState,
+    place,
 )
-
-_MOVE = _by_place_and_action(
-    {(place, RIGHT): 1 for place in _BEFORE_JUNCTION}
-    | {(place, LEFT): -1 for place in (CORRIDOR, *_JUNCTIONS)},
-    np.int64,
-)
-_REWARD = _by_place_and_action(
-    dict.fromkeys(_GOALS, GOAL_REWARD) | dict.fromkeys((*_WRONG_ARMS, *_WALLS), BUMP_REWARD),
-    np.float32,
-)
-_SOLVED = _by_place_and_action(dict.fromkeys(_GOALS, True), np.bool_)
-_TERMINATED = _by_place_and_action(dict.fromkeys((*_GOALS, *_WRONG_ARMS), True), np.bool_)
-
-
-def _place(x: Array, cue: Array, length: Array) -> Array:
-    """Each agent's place, `[N]` int64."""
-    xp = array_namespace(x)
-    return xp.where(x == length, JUNCTION_UP + cue, xp.where(x == 0, cue, CORRIDOR))
-
-
-class TMazeState(NamedTuple):
-    """N episodes of the T-maze."""
-
-    x: Array
-    """cell, `[N]` int64 in 0..length"""
-    cue: Array
-    """0 when the goal is up, 1 when it is down, `[N]` int64"""
-    length: Array
-    """the junction's cell, `[N]` int64"""
-    place: Array
-    """kind of cell, which follows from the fields above, `[N]` int64"""
-    solved: Array
-    """whether the goal has been entered, `[N]` bool"""
 
 
 @dataclass(frozen=True)
@@ -234,15 +187,15 @@ class TMaze(MemoryTask):
             # Given that it lies below, draw / stochasticity is itself uniform on [0, 1).
             anywhere = uniform_integers(xp.where(slips, draw / self.stochasticity, 0.0), 4)
             executed = row + xp.where(slips, anywhere, action)
-        x = state.x + _MOVE.pick(executed)
-        place = _place(x, state.cue, state.length)
-        after = TMazeState(x, state.cue, state.length, place, _SOLVED.pick(chosen))
-        return after, _REWARD.pick(chosen), _TERMINATED.pick(chosen)
+        x = state.x + MOVE.pick(executed)
+        here = place(x, state.cue, state.length)
+        after = TMazeState(x, state.cue, state.length, here, SOLVED.pick(chosen))
+        return after, REWARD.pick(chosen), TERMINATED.pick(chosen)
 
     @cached_property
     def views(self) -> npt.NDArray[np.float32]:
-        """One-hot {cue up, cue down, corridor, junction} of every place, `[5, 4]`."""
-        return np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 3]]
+        """One-hot {cue up, cue down, corridor, junction} of every place, `[6, 4]`."""
+        return np.eye(4, dtype=np.float32)[[0, 1, 2, 2, 3, 3]]
 
     def view(self, state: TMazeState) -> Array:
         """The place, `[N]` int64."""
@@ -270,7 +223,7 @@ class TMaze(MemoryTask):
         return noise
 
     def _corridor_end(self, state: TMazeState) -> TMazeState:
-        return state._replace(length=state.x, place=_place(state.x, state.cue, state.x))
+        return state._replace(length=state.x, place=place(state.x, state.cue, state.x))
 
     def _corridor_delay(self, state: TMazeState) -> Array:
         return state.x
@@ -280,7 +233,7 @@ class TMaze(MemoryTask):
         return TMazeView(
             x=int(state.x[0]),
             length=int(state.length[0]),
-            goal_up=int(state.cue[0]) == CUE_UP,
+            goal_up=int(state.cue[0]) == 0,
             action=None if scene.action is None else self.action_names[scene.action],
             turned=scene.terminated,
             reward=scene.reward,

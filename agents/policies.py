@@ -64,6 +64,11 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         self.action_prior = None if action_prior is None else tuple(map(float, action_prior))
         if self.action_prior is not None:
             _check_prior(self.action_prior, action_space)
+        if shared_lstm and enable_critic_lstm:
+            raise ValueError(
+                "shared_lstm=True and enable_critic_lstm=True exclude each other: the critic has a "
+                "recurrent trunk of its own or shares the actor's"
+            )
         super().__init__(
             observation_space,
             action_space,
@@ -178,7 +183,7 @@ class MultiInputRnnPolicy(MlpRnnPolicy):
 
 def _check_prior(prior: tuple[float, ...], action_space: spaces.Space[Any]) -> None:
     n = int(action_space.n) if isinstance(action_space, spaces.Discrete) else None
-    if len(prior) != n or min(prior) <= 0 or abs(sum(prior) - 1) > 1e-6:
+    if len(prior) != n or not (min(prior) > 0 and abs(sum(prior) - 1) < 1e-6):
         raise ValueError(
             f"action_prior={prior} must be one positive probability for each action of a Discrete "
             f"space, together 1; the action space is {action_space}"

@@ -27,7 +27,12 @@ def space_to_json(space: spaces.Space[Any]) -> dict[str, Json]:
     if isinstance(space, spaces.Discrete):
         return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}
     if isinstance(space, spaces.MultiDiscrete):
-        return {"type": "MultiDiscrete", "nvec": space.nvec.tolist()}
+        return {
+            "type": "MultiDiscrete",
+            "nvec": space.nvec.tolist(),
+            "start": space.start.tolist(),
+            "dtype": str(space.dtype),
+        }
     if isinstance(space, spaces.MultiBinary):
         return {"type": "MultiBinary", "n": space.n if isinstance(space.n, int) else list(space.n)}
     if isinstance(space, spaces.Dict):
@@ -53,11 +58,13 @@ def space_from_json(data: dict[str, Json]) -> spaces.Space[Any]:
             case "Discrete":
                 return spaces.Discrete(data["n"], start=data["start"])
             case "MultiDiscrete":
-                return spaces.MultiDiscrete(data["nvec"])
+                nvec, start = (np.array(data[name]) for name in ("nvec", "start"))
+                return spaces.MultiDiscrete(nvec, np.dtype(data["dtype"]), start=start)
             case "MultiBinary":
                 return spaces.MultiBinary(data["n"])
             case "Dict":
-                return spaces.Dict({k: space_from_json(v) for k, v in data["spaces"].items()})
+                # A list keeps the order, in which features are joined; a dict would be sorted
+                return spaces.Dict([(k, space_from_json(v)) for k, v in data["spaces"].items()])
             case kind:
                 raise ValueError(f"space type {kind!r} is unknown")
     except (KeyError, TypeError, AttributeError, AssertionError) as error:

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,29 +14,20 @@ from array_api_compat import array_namespace
 
 from .arguments import Delay, check_choice, check_delay, check_integer
 from .arrays import GAUSSIAN_LIMIT, Array, gaussian, uniform_integers
-from .recall_picture import RecallView, draw_recall, write_recall
+from .recall_picture import RecallView, draw_recall, recall_view, write_recall
+from .recall_state import (
+    CUE,
+    DISTRACTED,
+    QUERY,
+    DelayedRecallState,
+    query_number,
+    shows,
+    symbol_at,
+)
 from .task import MAX_CUES, MemoryTask, Scene
 
 DISTRACTORS = ("none", "noise", "symbol")
 ORDERS = ("forward", "reverse")
-
-SILENT, CUE, QUERY = range(3)
-"""Phases, in the order of the flags they set."""
-
-
-class DelayedRecallState(NamedTuple):
-    """N episodes of delayed recall."""
-
-    symbols: Array
-    """the cues in the order shown, `[N, n_cues]` int64"""
-    delay: Array
-    """steps between cues and queries, `[N]` int64"""
-    time: Array
-    """steps since the start, `[N]` int64"""
-    correct: Array
-    """right answers so far, `[N]` int64"""
-    distraction: Array
-    """this step's distractor: a normal number (float32) or a symbol (int64), `[N]`"""
 
 
 @dataclass(frozen=True)
@@ -198,9 +189,10 @@ class DelayedRecall(MemoryTask):
     ) -> tuple[DelayedRecallState, Array, Array]:
         """Advance N episodes by one step (see `MemoryTask.step`)."""
         xp = array_namespace(action)
-        query = state.time - state.delay - self.n_cues
+        query = query_number(state)
         asked = (query >= 0) & (query < self.n_cues)
-        right = asked & (action == self._expected(state, query))
+        position = -1 - query if self.order == "reverse" else query
+        right = asked & (action == symbol_at(state, position))
         time = state.time + 1
         distraction = state.distraction
         if self._noisy:
@@ -218,38 +210,28 @@ class DelayedRecall(MemoryTask):
 
     @cached_property
     def views(self) -> npt.NDArray[np.float32]:
-        """[one-hot symbol, cue flag, query flag(, 0)] for every symbol (the last: none) and phase.
-
-        Row `3 * symbol + phase`.
-        """
+        """[one-hot symbol, cue flag, query flag(, 0)], row `n_symbols * shows + symbol`."""
         k = self.n_symbols
-        views = np.zeros((k + 1, 3, self.observation_size), dtype=np.float32)
-        views[np.arange(k), :, np.arange(k)] = 1
-        views[:, CUE, k] = 1
-        views[:, QUERY, k + 1] = 1
+        views = np.zeros((4, k, self.observation_size), dtype=np.float32)
+        views[[CUE, DISTRACTED], :, :k] = np.eye(k)
+        views[CUE, :, k] = 1
+        views[QUERY, :, k + 1] = 1
         return views.reshape(-1, self.observation_size)
 
     def view(self, state: DelayedRecallState) -> Array:
-        """The symbol shown and the phase, `[N]` int64."""
-        xp = array_namespace(state.time)
-        k = self.n_symbols
-        query = state.time - state.delay - self.n_cues
-        cued = query < -state.delay
-        waiting = (query < 0) & ~cued
-        shown = xp.where(cued, self._symbol(state, state.time), k)
-        if self.distractor == "symbol":
-            shown = xp.where(waiting, state.distraction, shown)
-        asked = (query >= 0) & (query < self.n_cues)
-        flags = xp.astype(cued, xp.int64) * CUE + xp.astype(asked, xp.int64) * QUERY
-        return shown * 3 + flags
+        """What is shown, and which symbol where it is one, `[N]` int64."""
+        distracted = self.distractor == "symbol"
+        symbol = symbol_at(state, state.time)
+        if distracted:
+            xp = array_namespace(symbol)
+            symbol = xp.where(state.time < self.n_cues, symbol, state.distraction)
+        return shows(state, distracted) * self.n_symbols + symbol
 
     def fill(self, observation: Array, state: DelayedRecallState) -> None:
         """Write the noise channel, which is 0 outside the delay."""
         if self._noisy:
-            xp = array_namespace(state.time)
-            waited = state.time - self.n_cues
-            waiting = (waited >= 0) & (waited < state.delay)
-            observation[:, -1] = xp.where(waiting, state.distraction, 0.0)
+            waiting = (state.time >= self.n_cues) & (query_number(state) < 0)
+            observation[:, -1] = waiting * state.distraction
 
     def horizon(self, state: DelayedRecallState) -> Array:
         """The step of the last answer, `[N]` int64; the episode terminates there by itself."""
@@ -271,20 +253,6 @@ class DelayedRecall(MemoryTask):
     def _noisy(self) -> bool:
         return self.distractor == "noise"
 
-    def _symbol(self, state: DelayedRecallState, position: Array) -> Array:
-        """The cue at each episode's position (clipped to 0..n_cues-1), `[N]` int64."""
-        if self.n_cues == 1:
-            return state.symbols[:, 0]
-        xp = array_namespace(position)
-        last = self.n_cues - 1
-        inside = xp.where(position < 0, 0, xp.where(position > last, last, position))
-        return xp.take_along_axis(state.symbols, inside[:, None], axis=1)[:, 0]
-
-    def _expected(self, state: DelayedRecallState, query: Array) -> Array:
-        """The right answer to each episode's query, `[N]` int64."""
-        backwards = self.order == "reverse"
-        return self._symbol(state, self.n_cues - 1 - query if backwards else query)
-
     def _cues(self) -> npt.NDArray[np.float64]:
         count = self.n_symbols**self.n_cues
         if count > MAX_CUES:
@@ -304,27 +272,7 @@ class DelayedRecall(MemoryTask):
         return state.time - self.n_cues
 
     def _view(self, scene: Scene) -> RecallView:
-        state: DelayedRecallState = scene.state
-        time, delay, m = int(state.time[0]), int(state.delay[0]), self.n_cues
-        cues = tuple(int(symbol) for symbol in state.symbols[0])
-        starts = {"cue": 0, "delay": m, "query": m + delay, "end": 2 * m + delay}
-        lengths = {"cue": m, "delay": delay, "query": m, "end": 1}
-        phase = max((name for name in starts if starts[name] <= time), key=starts.__getitem__)
-        shown = np.flatnonzero(np.asarray(self.observe(state))[0, : self.n_symbols])
-        symbol = str(shown[0]) if len(shown) else "?" if phase == "query" else ""
-        if self._noisy and phase == "delay":
-            symbol = f"{float(state.distraction[0]):+.2f}"
-        answered = time - delay - m
-        expected = cues[::-1] if self.order == "reverse" else cues
-        return RecallView(
-            phase=phase,
-            position=time - starts[phase],
-            steps_in_phase=lengths[phase],
-            shown=symbol,
-            cues=cues,
-            answer=scene.action if answered > 0 else None,
-            expected=expected[answered - 1] if answered > 0 else None,
-            correct=int(state.correct[0]),
-            reward=scene.reward,
-            steps=scene.steps,
-        )
+        seen = np.asarray(self.observe(scene.state))[0]
+        symbols = np.flatnonzero(seen[: self.n_symbols])
+        shown = str(symbols[0]) if len(symbols) else f"{seen[-1]:+.2f}" if self._noisy else ""
+        return recall_view(scene, shown, reverse=self.order == "reverse")

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .canvas import AMBER, BLUE, FLOOR, GREEN, GREY, INK, RED, WHITE, Canvas, Colour, signed
+from .recall_state import DelayedRecallState
+from .task import Scene
 
 _PHASES: dict[str, Colour] = {"cue": AMBER, "delay": GREY, "query": BLUE, "end": INK}
 
@@ -29,6 +31,34 @@ class RecallView(NamedTuple):
     correct: int
     reward: float
     steps: int
+
+
+def recall_view(scene: Scene, shown: str, reverse: bool) -> RecallView:
+    """What there is to draw.
+
+    :param shown: the symbol, or the noise; drawn in the phases that show one.
+    :param reverse: whether the last cue is asked for first.
+    """
+    state: DelayedRecallState = scene.state
+    time, delay = int(state.time[0]), int(state.delay[0])
+    cues = tuple(int(symbol) for symbol in state.symbols[0])
+    m = len(cues)
+    starts = {"cue": 0, "delay": m, "query": m + delay, "end": 2 * m + delay}
+    lengths = {"cue": m, "delay": delay, "query": m, "end": 1}
+    phase = max((name for name in starts if starts[name] <= time), key=starts.__getitem__)
+    answered = time - delay - m
+    return RecallView(
+        phase=phase,
+        position=time - starts[phase],
+        steps_in_phase=lengths[phase],
+        shown={"query": "?", "end": ""}.get(phase, shown),
+        cues=cues,
+        answer=scene.action if answered > 0 else None,
+        expected=(cues[::-1] if reverse else cues)[answered - 1] if answered > 0 else None,
+        correct=int(state.correct[0]),
+        reward=scene.reward,
+        steps=scene.steps,
+    )
 
 
 def write_recall(view: RecallView) -> str:

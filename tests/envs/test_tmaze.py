@@ -116,7 +116,7 @@ def test_slips_have_the_stated_frequency_and_the_reward_of_the_chosen_action() -
     task = TMaze(length=100, stochasticity=chance)
     rng = np.random.default_rng(0)
     state = task.reset(rng.random((n, 1)))
-    state = state._replace(x=state.x + 5, place=state.place * 0 + 2)
+    state = state._replace(x=state.x + 5, place=state.place + 2)
     for action, reward in ((RIGHT, 0.0), (UP, -0.1), (LEFT, 0.0), (DOWN, -0.1)):
         after, rewards, terminated = task.step(state, np.full(n, action), rng.random((n, 1)))
         assert np.allclose(rewards, reward)

@@ -1,0 +1,53 @@
+"""The state of delayed recall, and what its time means."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+
+from .arrays import Array
+
+SILENT, CUE, QUERY, DISTRACTED = range(4)
+"""What a step shows: nothing, a cue, a query, or a distractor symbol."""
+
+
+class DelayedRecallState(NamedTuple):
+    """N episodes of delayed recall."""
+
+    symbols: Array
+    """the cues in the order shown, `[N, n_cues]` int64"""
+    delay: Array
+    """steps between cues and queries, `[N]` int64"""
+    time: Array
+    """steps since the start, `[N]` int64"""
+    correct: Array
+    """right answers so far, `[N]` int64"""
+    distraction: Array
+    """this step's distractor: a normal number (float32) or a symbol (int64), `[N]`"""
+
+
+def query_number(state: DelayedRecallState) -> Array:
+    """0 at each episode's first query, negative before, n_cues at the end; `[N]` int64."""
+    return state.time - state.delay - state.symbols.shape[1]
+
+
+def shows(state: DelayedRecallState, distracted: bool) -> Array:
+    """What each episode shows (`SILENT`, `CUE`, ...), `[N]` int64.
+
+    :param distracted: whether the delay shows distractor symbols.
+    """
+    n_cues = state.symbols.shape[1]
+    query = query_number(state)
+    cued, asked = state.time < n_cues, query >= 0
+    kind = cued * CUE + asked * QUERY - (query >= n_cues) * QUERY
+    return kind + ~(cued | asked) * DISTRACTED if distracted else kind
+
+
+def symbol_at(state: DelayedRecallState, position: Array) -> Array:
+    """The cue at each episode's position modulo n_cues, `[N]` int64."""
+    n_cues = state.symbols.shape[1]
+    if n_cues == 1:
+        return state.symbols[:, 0]
+    xp = array_namespace(position)
+    return xp.take_along_axis(state.symbols, (position % n_cues)[:, None], axis=1)[:, 0]

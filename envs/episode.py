@@ -32,12 +32,14 @@ class Episode:
     Every shell steps this layer, and so can you on torch tensors, on any device:
 
     >>> import torch
-    >>> from warmrl.envs import TMaze
+    >>> from warmrl.envs import Episode, TMaze
     >>> episode = Episode(TMaze(length=20))
-    >>> state = episode.reset(torch.rand(8, episode.reset_noise))
-    >>> action, noise = torch.zeros(8, dtype=torch.int64), torch.rand(8, episode.step_noise)
+    >>> rng = torch.Generator().manual_seed(0)
+    >>> state = episode.reset(torch.rand(8, episode.reset_noise, generator=rng))
+    >>> action = torch.zeros(8, dtype=torch.int64)
+    >>> noise = torch.rand(8, episode.step_noise, generator=rng)
     >>> state, reward, terminated, truncated = episode.step(state, action, noise)
-    >>> fresh = episode.reset(torch.rand(8, episode.reset_noise))
+    >>> fresh = episode.reset(torch.rand(8, episode.reset_noise, generator=rng))
     >>> state = episode.restart(state, terminated | truncated, fresh)
     >>> episode.observe(state).shape
     torch.Size([8, 9])

@@ -49,20 +49,24 @@ class MemoryVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArray
         if mode not in known:
             raise ValueError(f"autoreset_mode={mode!r} must be one of {', '.join(known)}")
         self.autoreset_mode = known[mode]
-        self.task = make_task(task, **arguments)
         self.render_mode = check_render_mode(render_mode)
         self.metadata = {
             "render_modes": list(RENDER_MODES),
             "render_fps": 4,
             "autoreset_mode": self.autoreset_mode,
         }
-        self._batch = Batch(self.task, num_envs)
+        self._batch = Batch(make_task(task, **arguments), num_envs)
         self.num_envs = num_envs
         self.single_observation_space = self._batch.observation_space
         self.single_action_space = self._batch.action_space
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._ended = np.zeros(num_envs, dtype=np.bool_)
+
+    @property
+    def task(self) -> MemoryTask:
+        """The task, which stays the same for the environment's life."""
+        return self._batch.episode.task
 
     def reset(
         self,

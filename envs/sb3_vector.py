@@ -46,14 +46,18 @@ class MemoryVecEnv(VecEnv):
         render_mode: str | None = None,
         **arguments: Any,
     ) -> None:
-        self.task = make_task(task, **arguments)
         self.render_mode = check_render_mode(render_mode)
         self.np_random = np.random.default_rng(seed)
-        self._batch = Batch(self.task, num_envs)
+        self._batch = Batch(make_task(task, **arguments), num_envs)
         self._returns = np.zeros(num_envs)
         self._actions = np.zeros(num_envs, dtype=np.int64)
         self._started_at = time.time()
         super().__init__(num_envs, self._batch.observation_space, self._batch.action_space)
+
+    @property
+    def task(self) -> MemoryTask:
+        """The task, which stays the same for the environment's life."""
+        return self._batch.episode.task
 
     @property
     def exploration_policy(self) -> tuple[float, ...]:

@@ -31,12 +31,16 @@ class MemoryEnv(gym.Env[npt.NDArray[np.float32], np.integer[Any]]):
     def __init__(
         self, task: MemoryTask | str, *, render_mode: str | None = None, **arguments: Any
     ) -> None:
-        self.task = make_task(task, **arguments)
         self.render_mode = check_render_mode(render_mode)
-        self._batch = Batch(self.task, 1)
+        self._batch = Batch(make_task(task, **arguments), 1)
         self.observation_space = self._batch.observation_space
         self.action_space = self._batch.action_space
         self._n_actions = self.task.n_actions
+
+    @property
+    def task(self) -> MemoryTask:
+        """The task, which stays the same for the environment's life."""
+        return self._batch.episode.task
 
     def reset(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import pickle
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import warmrl.envs.episode
 from warmrl.envs import DelayedRecall, Episode, MemoryTask, TMaze
 from warmrl.tests.envs.policies import memoryless_policy, perfect_policy, returns
 from warmrl.tests.envs.variants import DETERMINISTIC, VARIANTS
@@ -172,3 +174,9 @@ def test_with_delay_keeps_everything_else() -> None:
     )
     with pytest.raises(ValueError, match="length=1 must be at least 2"):
         TMaze().with_delay(1)
+
+
+def test_the_example_on_torch_tensors_runs() -> None:
+    results = doctest.testmod(warmrl.envs.episode)
+    assert results.attempted > 5
+    assert results.failed == 0

@@ -14,26 +14,26 @@ Act: TypeAlias = Callable[[Any], Any]  # observations [n_envs, ...] -> actions [
 Policy: TypeAlias = Sequence[float] | Act
 
 
-def exploration(batch: Batch, policy: Policy | None, seed: int | None) -> Act:
+def exploration(batch: Batch, policy: Policy | None, rng: np.random.Generator) -> Act:
     """The function that draws the actions.
 
     :param batch: the environments
     :param policy: probabilities of the discrete actions, or the function itself; ``None`` for what
         the environments state, otherwise samples of their action space
-    :param seed: seed of the draws
+    :param rng: source of the draws
     :raises ValueError: if probabilities do not fit the action space
     """
     if callable(policy):
         return policy
     stated = batch.exploration_policy() if policy is None else policy
     if stated is not None:
-        return _discrete(batch, stated, seed)
+        return _discrete(batch, stated, rng)
     space = copy.deepcopy(batch.action_space)  # the environment's own random state stays as it is
-    space.seed(seed)
+    space.seed(int(rng.integers(2**31)))
     return lambda _: np.stack([space.sample() for _ in range(batch.n_envs)])
 
 
-def _discrete(batch: Batch, stated: Sequence[float], seed: int | None) -> Act:
+def _discrete(batch: Batch, stated: Sequence[float], rng: np.random.Generator) -> Act:
     space = batch.action_space
     if not isinstance(space, spaces.Discrete):
         raise ValueError(
@@ -45,7 +45,6 @@ def _discrete(batch: Batch, stated: Sequence[float], seed: int | None) -> Act:
         raise ValueError(
             f"policy={tuple(stated)} must be {space.n} probabilities, one per action, with sum 1"
         )
-    rng = np.random.default_rng(seed)
     first = int(space.start)
 
     def act(_: Any) -> NDArray[np.int64]:

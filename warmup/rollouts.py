@@ -49,8 +49,10 @@ def random_rollouts(
         if value is not None and value < 1:
             raise ValueError(f"{name}={value} must be at least 1")
     batch = batch_of(env)
-    act = exploration(batch, policy, seed)
-    seeds = _seeds(seed)
+    # Streams of their own: an environment that draws from `seed` itself would share its numbers.
+    for_actions, for_rounds = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
+    act = exploration(batch, policy, for_actions)
+    seeds = _seeds(seed, for_rounds)
     rounds: list[dict[str, NDArray[Any]]] = []
     lengths: list[int] = []
     while len(lengths) < n_episodes:
@@ -65,10 +67,9 @@ def random_rollouts(
     )
 
 
-def _seeds(seed: int | None) -> Iterator[int | None]:
+def _seeds(seed: int | None, rng: np.random.Generator) -> Iterator[int | None]:
     """A seed for every round, since between rounds environments reset in different ways."""
     yield seed
-    rng = np.random.default_rng(seed)
     while True:
         yield None if seed is None else int(rng.integers(2**31))
 

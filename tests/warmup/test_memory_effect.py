@@ -6,8 +6,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from warmrl.warmup import Trajectories, vaa_star, warm_up
+from warmrl.warmup import Trajectories, WarmupConfig, vaa_star, warm_up
 from warmrl.warmup.networks import find_networks
+from warmrl.warmup.starts import Histories
 
 
 def corridor(
@@ -61,25 +62,27 @@ def decodability(rnn: nn.Module, length: int) -> float:
 
 
 def driven_vaa_star(rnn: nn.Module) -> float:
-    """VAA* of one state per walk, after 200 steps of one real stretch."""
-    trajectories, _ = corridor(20, 32, seed=5)
+    """VAA* of states along new walks, after 200 steps of one real stretch."""
+    trajectories, _ = corridor(20, 100, seed=5)
     (network,) = find_networks(rnn, trajectories)
     (layer,) = network.layers
-    (x,) = network.segment(200, torch.Generator().manual_seed(5))
+    generator = torch.Generator().manual_seed(5)
+    episodes, cuts = Histories.of(trajectories, "log_uniform").draw(32, generator)
+    (x,) = network.segment(200, generator)
     with torch.no_grad():
-        (state,) = network.reached(torch.arange(32), trajectories.lengths)
+        (state,) = network.reached(episodes, cuts)
         _, state = layer.warmed(x[:, None].expand(-1, 32, -1), state)
     return vaa_star(layer.flat(state)).item()
 
 
-@pytest.mark.parametrize("cell", [nn.LSTM, nn.GRU])
-def test_the_cue_survives_the_corridor(cell: type[nn.LSTM | nn.GRU]) -> None:
+@pytest.mark.parametrize(("cell", "n_steps"), [(nn.LSTM, 100), (nn.GRU, 60)])
+def test_the_cue_survives_the_corridor(cell: type[nn.LSTM | nn.GRU], n_steps: int) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        rnn = cell(9, 32)
+        rnn = cell(9, 64)
     assert driven_vaa_star(rnn) < 0.3
     before = decodability(rnn, 30)
-    result = warm_up(rnn, corridor(20, 200, seed=0)[0])
+    result = warm_up(rnn, corridor(20, 200, seed=0)[0], WarmupConfig(n_steps=n_steps))
     assert driven_vaa_star(rnn) > 0.9
     assert np.mean(result.vaa_star[-10:]) > 0.9
     assert result.mean_vaa_before < 0.1

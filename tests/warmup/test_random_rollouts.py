@@ -13,6 +13,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import DummyVecEnv
 
+from warmrl.envs import make_vec_env
 from warmrl.warmup import Trajectories, random_rollouts
 
 Env = gymnasium.Env[Any, Any]
@@ -123,6 +124,17 @@ def test_a_function_as_policy() -> None:
 
     inputs = tensor(random_rollouts(Countdown(5), 1, policy=act))
     assert inputs[:, 0, 2].tolist() == [-1, 0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("policy", [(0.5, 0.5, 0.0, 0.0), None])
+def test_actions_are_independent_of_the_environments_draws(policy: Any) -> None:
+    # All cues come first from a generator with this very seed, as might all first actions.
+    inputs = tensor(
+        random_rollouts(make_vec_env("warmrl/TMaze-v0", 300), 300, seed=0, policy=policy)
+    )
+    went_right, cue_is_up = inputs[1, :, 0], inputs[0, :, 5]
+    share = (went_right == cue_is_up).double().mean().item()
+    assert 0.4 < share < 0.6
 
 
 class Sights(gymnasium.Env[Any, Any]):

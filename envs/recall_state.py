@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from array_api_compat import array_namespace
+from array_api_compat import array_namespace, device
 
 from .arrays import Array
 
@@ -50,4 +50,7 @@ def symbol_at(state: DelayedRecallState, position: Array) -> Array:
     if n_cues == 1:
         return state.symbols[:, 0]
     xp = array_namespace(position)
-    return xp.take_along_axis(state.symbols, (position % n_cues)[:, None], axis=1)[:, 0]
+    n = position.shape[0]
+    rows = xp.arange(n, dtype=xp.int64, device=device(position))
+    flat = xp.reshape(state.symbols, (-1,))  # (n, n_cues) -> (n * n_cues)
+    return xp.take(flat, rows * n_cues + position % n_cues, axis=0)

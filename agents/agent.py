@@ -26,7 +26,8 @@ CONFIG_FILE = "config.json"
 _ARGUMENTS = (
     *("cell", "double", "lstm_hidden_size", "n_lstm_layers", "shared_lstm", "enable_critic_lstm"),
     *("value_gradient", "action_prior", "net_arch", "ortho_init", "use_sde", "log_std_init"),
-    *("full_std", "squash_output", "normalize_images"),
+    *("full_std", "use_expln", "squash_output", "normalize_images"),
+    "share_features_extractor",
 )
 
 
@@ -109,7 +110,11 @@ class Agent:
         parts = tensor if isinstance(tensor, dict) else {"": tensor}
         for key, part in parts.items():
             if part.is_floating_point() and not part.isfinite().all():
-                raise ValueError(f"observation{key and f' {key!r}'} is not finite: {observation}")
+                at = tuple((~part.isfinite()).nonzero()[0].tolist())
+                raise ValueError(
+                    f"observation{key and f' {key!r}'} is {part[at].item()} at {at}; it must be "
+                    "finite"
+                )
         n = len(next(iter(parts.values())))
         if self._state is None:
             self._state = self.step.initial_state(n)
@@ -124,7 +129,9 @@ class Agent:
         else:
             actions, self._state = self._sample(tensor, self._state)
         performed = actions.cpu().numpy().reshape(n, *(self.action_space.shape or ()))
-        if isinstance(self.action_space, spaces.Box):
+        if self.policy.squash_output:
+            performed = self.policy.unscale_action(performed)
+        elif isinstance(self.action_space, spaces.Box):
             performed = np.clip(performed, self.action_space.low, self.action_space.high)
         result: npt.NDArray[Any] = performed if batched else performed[0]
         return result
@@ -151,11 +158,17 @@ class Agent:
                 f"features_extractor_class={policy.features_extractor_class.__name__} cannot be "
                 "saved without pickling it; save the SB3 model instead"
             )
+        activation: str = policy.activation_fn.__name__
+        if getattr(nn, activation, None) is not policy.activation_fn:
+            raise ValueError(
+                f"activation_fn={activation} cannot be saved without pickling "
+                "it; it must be one of torch.nn"
+            )
         return {
             "class": type(policy).__name__,
             "arguments": {name: arguments[name] for name in _ARGUMENTS if name in arguments},
             "features_extractor_kwargs": policy.features_extractor_kwargs,
-            "activation_fn": policy.activation_fn.__name__,
+            "activation_fn": activation,
             "observation_space": space_to_json(self.observation_space),
             "action_space": space_to_json(self.action_space),
         }
@@ -170,7 +183,11 @@ class Agent:
         text = json.dumps({**(config or {}), "policy": self.describe()}, indent=2)
         folder = Path(run_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        weights = {k: v.detach().cpu().contiguous() for k, v in self.policy.state_dict().items()}
+        # Clones, since safetensors refuses the tensors that actor and critic share
+        weights = {
+            k: v.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for k, v in self.policy.state_dict().items()
+        }
         save_file(weights, folder / f"{WEIGHTS_FILE}.partial")
         (folder / f"{WEIGHTS_FILE}.partial").replace(folder / WEIGHTS_FILE)
         (folder / f"{CONFIG_FILE}.partial").write_text(text + "\n")
@@ -190,9 +207,13 @@ class Agent:
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"run_dir={str(run_dir)!r} has no {name}; it must be a run")
         try:
-            policy = _build(json.loads((folder / CONFIG_FILE).read_text())["policy"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f"{folder / CONFIG_FILE} describes no policy: {error}") from error
+            # The initial weights are drawn and overwritten: nobody else's stream may notice
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(0)
+                policy = _build(json.loads((folder / CONFIG_FILE).read_text())["policy"])
+        except (ValueError, KeyError, TypeError, AssertionError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise ValueError(f"{folder / CONFIG_FILE} describes no policy: {reason}") from error
         try:
             policy.load_state_dict(load_file(folder / WEIGHTS_FILE))
         except (SafetensorError, RuntimeError) as error:

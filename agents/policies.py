@@ -107,6 +107,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
             "n_lstm_layers": n_layers,
             "shared_lstm": self.shared_lstm,
             "enable_critic_lstm": self.enable_critic_lstm,
+            "share_features_extractor": self.share_features_extractor,
             "value_gradient": self.value_gradient,
             "action_prior": self.action_prior,
         }

@@ -248,7 +248,6 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "networks": {"net_arch": {"pi": [4, 5], "vf": [6]}, "activation_fn": nn.ReLU},
     "prior": {"action_prior": (0.2, 0.3, 0.5)},
     "no value gradient": {"value_gradient": False},
-    "own extractors": {"enable_critic_lstm": True, "share_features_extractor": False},
 }
 
 
@@ -261,15 +260,28 @@ def test_every_option_is_saved(option: str, tmp_path: Path) -> None:
     assert loaded.describe() == agent.describe()
 
 
-@pytest.mark.parametrize("done", DONE)
-@pytest.mark.parametrize("use_sde", [False, True])
-def test_every_action_space_is_saved(done: str, use_sde: bool, tmp_path: Path) -> None:
-    if use_sde and done != "box":
-        pytest.skip("only continuous actions have state-dependent exploration")
-    kw: dict[str, Any] = (
-        {"use_sde": True, "squash_output": True, "use_expln": True} if use_sde else {}
-    )
-    agent = Agent(make_policy(done=done, **kw))
+@pytest.mark.parametrize("shared", [False, True])
+def test_extractors_of_actor_and_critic_stay_apart_or_together(
+    shared: bool, tmp_path: Path
+) -> None:
+    policy = make_policy("image", enable_critic_lstm=True, share_features_extractor=shared)
+    assert (policy.pi_features_extractor is policy.vf_features_extractor) == shared
+    Agent(policy).save(tmp_path)
+    loaded = Agent.load(tmp_path, device="cpu")
+    assert_same_weights(loaded, Agent(policy))
+    assert (loaded.policy.pi_features_extractor is loaded.policy.vf_features_extractor) == shared
+
+
+@pytest.mark.parametrize(
+    ("done", "sde"),
+    [
+        *((done, {}) for done in DONE),
+        ("box", {"use_sde": True}),
+        ("box", {"use_sde": True, "squash_output": True, "use_expln": True, "full_std": False}),
+    ],
+)
+def test_every_action_space_is_saved(done: str, sde: dict[str, Any], tmp_path: Path) -> None:
+    agent = Agent(make_policy(done=done, **sde))
     agent.save(tmp_path)
     loaded, again = (Agent.load(tmp_path, device="cpu") for _ in range(2))
     assert loaded.action_space == agent.action_space
@@ -281,7 +293,7 @@ def test_every_action_space_is_saved(done: str, use_sde: bool, tmp_path: Path) -
     for obs in observations("box", 3, 5):
         sampled = loaded.act(obs, deterministic=False)
         np.testing.assert_array_equal(again.act(obs, deterministic=False), sampled)
-        if not use_sde:  # whose noise matrix is no weight
+        if not sde:  # whose noise matrix is no weight
             np.testing.assert_array_equal(agent.act(obs, deterministic=False), sampled)
 
 

@@ -1,0 +1,26 @@
+"""Evaluation of trained agents: success over delays, and certificates for all of them."""
+
+from .certificate import CannotCertify, Certificate, certify
+from .figure import success_figure
+from .run_folder import TrainedOn, check_writable, read_trained_on, write_evaluation
+from .sweep import DelayResult, check_delays, evaluate_delay, evaluate_env, find_task, sweep
+from .table import certificate_sentence, print_table
+
+__all__ = [
+    "CannotCertify",
+    "Certificate",
+    "DelayResult",
+    "TrainedOn",
+    "certificate_sentence",
+    "certify",
+    "check_delays",
+    "check_writable",
+    "evaluate_delay",
+    "evaluate_env",
+    "find_task",
+    "print_table",
+    "read_trained_on",
+    "success_figure",
+    "sweep",
+    "write_evaluation",
+]

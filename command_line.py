@@ -1,0 +1,65 @@
+"""What the scripts share at the command line: parsing, and one line for a user's mistake."""
+
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NoReturn, TypeVar
+
+import tyro
+
+Config = TypeVar("Config")
+
+
+class UserError(ValueError):
+    """A mistake of the user; the message names the field, the value and what would be right."""
+
+
+def fail(message: str) -> NoReturn:
+    """Print ``error: message`` as one line on standard error, and exit with status 2."""
+    print(f"error: {' '.join(message.split())}", file=sys.stderr)
+    raise SystemExit(2)
+
+
+@contextlib.contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn the errors of what a user configured into one line and exit status 2.
+
+    Only for the part of a script that checks: a later ValueError is a bug, and keeps its traceback.
+    """
+    try:
+        yield
+    except OSError as error:
+        # Those raised by the system carry their file apart from their message.
+        named = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        fail(named)
+    except (ValueError, TypeError) as error:
+        fail(str(error))
+
+
+def parse(config: type[Config], args: Sequence[str] | None = None) -> Config:
+    """Read a configuration from the command line.
+
+    :param config: a dataclass; its docstrings become the help
+    :param args: the arguments; those of the process if absent
+    """
+    box = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(box):
+            return tyro.cli(config, args=args)
+    except SystemExit as stop:
+        if stop.code:
+            fail(_first_paragraph(box.getvalue()))
+        raise
+
+
+def _first_paragraph(box: str) -> str:
+    """What a box drawn by tyro says, up to its first rule."""
+    said = []
+    for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()[1:]:
+        words = line.strip(" │")
+        if not words or words[0] in "─╰":
+            break
+        said.append(words)
+    return " ".join(said) or box

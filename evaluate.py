@@ -1,0 +1,139 @@
+"""Evaluate a run over a sweep of delays: a table, ``evaluation.json`` and ``evaluation.png``."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from warmrl.agents import Agent
+from warmrl.command_line import UserError, one_line_errors, parse
+from warmrl.envs import MemoryTask
+from warmrl.envs.arguments import delay_bounds
+from warmrl.evaluation import (
+    CannotCertify,
+    Certificate,
+    certificate_sentence,
+    certify,
+    check_delays,
+    check_writable,
+    find_task,
+    print_table,
+    read_trained_on,
+    success_figure,
+    sweep,
+    write_evaluation,
+)
+from warmrl.evaluation.play import check_fits
+
+DEFAULT_FACTORS = (1, 10, 100)
+
+
+@dataclass
+class EvaluateConfig:
+    """Evaluate a trained agent over a sweep of delays, most of which it never saw.
+
+    Writes evaluation.json and evaluation.png into the run folder. For example:
+    python evaluate.py runs/tmaze --delays 20 200 2000 --episodes 100 --certify
+    """
+
+    run_dir: tyro.conf.Positional[Path]
+    """Run folder, as train.py leaves it: config.json and policy.safetensors."""
+    delays: tuple[int, ...] | None = None
+    """Delays in steps (corridor lengths of a T-maze); by default those of training times 1, 10
+    and 100. Environments without a delay take none."""
+    episodes: int = 100
+    """Episodes at every delay, with the greedy policy."""
+    certify: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Also decide whether the agent is right for every delay, however long, from which one on.
+    Needs a task in which nothing is random after the start of an episode."""
+    seed: int = 0
+    """Seed of the episodes: the same seed plays the same ones."""
+    device: str = "auto"
+    """Where the policy runs: auto, cpu, cuda, ..."""
+
+
+def main() -> None:
+    """Run the script."""
+    config = parse(EvaluateConfig)
+    with one_line_errors():
+        trained_on = read_trained_on(config.run_dir)
+        if config.episodes < 1:
+            raise UserError(f"episodes={config.episodes} must be at least 1")
+        if config.seed < 0:
+            raise UserError(f"seed={config.seed} must be at least 0")
+        check_device(config.device)
+        agent = Agent.load(config.run_dir, device=config.device)
+        task = find_task(trained_on.env, trained_on.env_kwargs)
+        delays = config.delays
+        if delays is None:
+            delays = () if task is None else default_delays(task)
+        check_delays(task, trained_on.env, delays)
+        if task is not None:
+            check_fits(agent, task)
+        check_writable(config.run_dir)
+    with progress_bar(len(delays)) as progress:
+        results = sweep(
+            agent, *trained_on, delays, config.episodes, seed=config.seed, progress=progress
+        )
+    console = Console(highlight=False, soft_wrap=True)
+    delay_name = "delay" if task is None else task.delay_name
+    print_table(results, delay_name, console)
+    certificate = try_to_certify(agent, task, console) if config.certify else None
+    figure = None if task is None else success_figure(results, task)
+    write_evaluation(config.run_dir, results, certificate, figure)
+
+
+def try_to_certify(agent: Agent, task: MemoryTask | None, console: Console) -> Certificate | None:
+    """Print a certificate in one sentence; ``None`` if there cannot be one."""
+    if task is None:
+        console.print("cannot certify: the environment has no delay")
+        return None
+    try:
+        certificate = certify(agent, task)
+    except CannotCertify as error:
+        console.print(str(error))
+        return None
+    device = agent.policy.device.type
+    console.print(certificate_sentence(certificate, task.delay_name, device))
+    return certificate
+
+
+def check_device(device: str) -> None:
+    """Check the name of a device.
+
+    :raises UserError: if this machine has none such
+    """
+    try:
+        if device != "auto":
+            torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(
+            f"device={device!r} must be auto, cpu or another that this machine has"
+        ) from error
+
+
+def default_delays(task: MemoryTask) -> tuple[int, ...]:
+    """The longest delay of training, and far beyond."""
+    return tuple(factor * delay_bounds(task.delay)[1] for factor in DEFAULT_FACTORS)
+
+
+@contextmanager
+def progress_bar(n_delays: int) -> Iterator[Callable[[float], None]]:
+    """A progress bar on standard error, if that is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("evaluating"), BarColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task("", total=max(n_delays, 1))
+        yield lambda done: bar.update(task, completed=done)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""A run folder, as evaluation reads and completes it."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+
+from .certificate import Certificate
+from .sweep import DelayResult
+
+RESULTS_FILE = "evaluation.json"
+FIGURE_FILE = "evaluation.png"
+_CERTIFICATE_FIELDS = ("holds", "from_delay", "cycle_length", "steps")
+
+
+class TrainedOn(NamedTuple):
+    """What a run was trained on."""
+
+    env: str
+    """the environment's id"""
+    env_kwargs: dict[str, Any]
+    """its arguments"""
+
+
+def read_trained_on(run_dir: str | Path) -> TrainedOn:
+    """What a run was trained on, from the "train" section of its ``config.json``.
+
+    :raises FileNotFoundError: if there is no such file
+    :raises ValueError: if it does not say
+    """
+    path = Path(run_dir) / "config.json"
+    if not path.is_file():
+        raise FileNotFoundError(f"run_dir={str(run_dir)!r} has no config.json; it must be a run")
+    try:
+        train = json.loads(path.read_text())["train"]
+        env, env_kwargs = train["env"], train["env_kwargs"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'{path} must have a section "train" with "env" and "env_kwargs": {error!r}'
+        ) from error
+    if not isinstance(env, str) or not isinstance(env_kwargs, dict):
+        raise ValueError(f"{path}: train.env={env!r} must be an id, train.env_kwargs a mapping")
+    return TrainedOn(env, env_kwargs)
+
+
+def check_writable(run_dir: str | Path) -> None:
+    """Check that results can be written, before they are computed.
+
+    :raises PermissionError: if the folder does not let files be made
+    :raises IsADirectoryError: if a file's place is taken by a folder
+    """
+    folder = Path(run_dir)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"run_dir={str(run_dir)!r} must be writable")
+    for name in (RESULTS_FILE, FIGURE_FILE):
+        if (folder / name).is_dir():
+            raise IsADirectoryError(f"{folder / name} is a folder; it must be a file or absent")
+
+
+def write_evaluation(
+    run_dir: str | Path,
+    results: Sequence[DelayResult],
+    certificate: Certificate | None = None,
+    figure: Figure | None = None,
+) -> None:
+    """Write ``evaluation.json`` and ``evaluation.png``, each whole or not at all.
+
+    :param run_dir: an existing folder
+    :param results: the sweep
+    :param certificate: if one was asked for and could be given
+    :param figure: the sweep, drawn
+    """
+    folder = Path(run_dir)
+    data = {
+        "results": [dataclasses.asdict(row) for row in results],
+        "certificate": certificate
+        and {name: getattr(certificate, name) for name in _CERTIFICATE_FIELDS},
+    }
+    text = json.dumps(data, indent=2, allow_nan=False) + "\n"
+    if figure is not None:
+        partial = folder / f"{FIGURE_FILE}.partial"
+        figure.savefig(partial, format="png")
+        partial.replace(folder / FIGURE_FILE)
+    partial = folder / f"{RESULTS_FILE}.partial"
+    partial.write_text(text)
+    partial.replace(folder / RESULTS_FILE)

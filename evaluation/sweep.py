@@ -1,0 +1,263 @@
+"""Success over a sweep of delays."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from warmrl.agents import Agent
+from warmrl.envs import TASKS, MemoryTask, make_vec_env
+
+from .play import EpisodeNoise, check_fits, play
+
+
+@dataclass(frozen=True)
+class DelayResult:
+    """Episodes of a greedy agent at one delay."""
+
+    delay: int | None
+    """delay (steps, for the T-maze its length); None for an environment without one"""
+    episodes: int
+    """number of episodes"""
+    success_rate: float | None
+    """share of episodes that were solved; None if the environment does not say"""
+    ci_low: float | None
+    """lower end of the rate's 95 % interval (Wilson 1927)"""
+    ci_high: float | None
+    """upper end of the rate's 95 % interval"""
+    mean_return: float
+    """mean undiscounted return"""
+    optimal_return: float | None
+    """expected undiscounted return of the best policy; None if unknown"""
+    mean_length: float
+    """mean length of the episodes (steps)"""
+
+
+def find_task(env_id: str, env_kwargs: Mapping[str, Any]) -> MemoryTask | None:
+    """The memory task of an id; ``None`` for an environment of another package.
+
+    :raises ValueError: for arguments that the task does not have
+    """
+    task_class = TASKS.get(env_id.removeprefix("warmrl.envs:"))
+    if task_class is None:
+        return None
+    try:
+        return task_class(**env_kwargs)
+    except TypeError as error:
+        raise ValueError(f"env_kwargs={dict(env_kwargs)} does not fit {env_id}: {error}") from error
+
+
+def check_count(name: str, value: int, minimum: int) -> None:
+    """Check an integer argument.
+
+    :raises ValueError: if it is below its minimum
+    """
+    if value < minimum:
+        raise ValueError(f"{name}={value} must be at least {minimum}")
+
+
+def evaluate_delay(
+    agent: Agent,
+    task: MemoryTask | str,
+    delay: int,
+    n_episodes: int = 100,
+    seed: int = 0,
+    on_steps: Callable[[int], None] = lambda _: None,
+) -> DelayResult:
+    """Play episodes of one delay with the greedy policy, all as one batch.
+
+    Episode i at a seed has the same cue and the same noise at every delay, and however many
+    episodes are played. The agent's own memory is not touched.
+
+    Where nothing is random after the start, episodes with the same start are the same episode:
+    one of them is played and counted for all, so the batch holds the distinct starts. The batch
+    size never changes what is computed, but a matrix product may round its rows differently at
+    another one, here as anywhere; :func:`~warmrl.evaluation.certify` settles batch size 1.
+
+    :param agent: the agent
+    :param task: a task, or one of ``warmrl.envs.TASKS``
+    :param delay: the delay (steps) that replaces the task's own
+    :param n_episodes: number of episodes, at least 1
+    :param seed: at least 0
+    :param on_steps: called now and then with the number of steps taken
+    :raises ValueError: for an unknown task, a delay it does not have, no episode, or an agent with
+        other observations or actions
+    """
+    check_count("n_episodes", n_episodes, 1)
+    check_count("seed", seed, 0)
+    if isinstance(task, str):
+        found = find_task(task, {})
+        if found is None:
+            raise ValueError(f"task={task!r} must be one of {', '.join(TASKS)}")
+        task = found
+    delayed = task.with_delay(delay)
+    check_fits(agent, delayed)
+    noise = EpisodeNoise(seed, n_episodes)
+    starts = noise.start(delayed.reset_noise)
+    played_by = np.arange(n_episodes)
+    if delayed.deterministic:
+        starts, played_by = _distinct(delayed, starts)
+    played = play(agent.step, delayed, starts, noise, on_steps)
+    return _result(
+        delay,
+        played.solved[played_by],
+        played.returns[played_by],
+        played.lengths[played_by],
+        float(delayed.optimal_return),
+    )
+
+
+def evaluate_env(
+    agent: Agent,
+    env_id: str,
+    env_kwargs: Mapping[str, Any] | None = None,
+    n_episodes: int = 100,
+    seed: int = 0,
+) -> DelayResult:
+    """Play episodes of any Gymnasium environment with the greedy policy.
+
+    Each episode has an environment of its own, so that short episodes do not count twice.
+
+    :param agent: the agent; its memory is reset
+    :param env_id: an id registered with Gymnasium
+    :param env_kwargs: the environment's arguments
+    :param n_episodes: number of episodes, at least 1
+    :param seed: episode i has the seed ``seed + i``
+    :raises ValueError: for an unknown id, or spaces that the agent does not have
+    """
+    check_count("n_episodes", n_episodes, 1)
+    check_count("seed", seed, 0)
+    env = make_vec_env(env_id, n_episodes, seed=seed, **(env_kwargs or {}))
+    try:
+        spaces = (env.observation_space, env.action_space)
+        if spaces != (agent.observation_space, agent.action_space):
+            raise ValueError(
+                f"env={env_id!r} has the spaces {spaces}, the agent "
+                f"{(agent.observation_space, agent.action_space)}; they must be the same"
+            )
+        agent.reset()
+        observation = env.reset()
+        ends: list[dict[str, Any] | None] = [None] * n_episodes
+        while None in ends:
+            observation, _, done, infos = env.step(agent.act(observation))
+            agent.reset(done)
+            for i in np.flatnonzero(done):
+                ends[i] = ends[i] or infos[i]
+    finally:
+        env.close()
+        agent.reset()
+    infos = [info for info in ends if info is not None]
+    solved = [info["is_success"] for info in infos if "is_success" in info]
+    return _result(
+        None,
+        np.array(solved, dtype=bool) if len(solved) == n_episodes else None,
+        np.array([info["episode"]["r"] for info in infos], dtype=float),
+        np.array([info["episode"]["l"] for info in infos]),
+        None,
+    )
+
+
+def sweep(
+    agent: Agent,
+    env_id: str,
+    env_kwargs: Mapping[str, Any] | None = None,
+    delays: Sequence[int] = (),
+    n_episodes: int = 100,
+    seed: int = 0,
+    progress: Callable[[float], None] = lambda _: None,
+) -> list[DelayResult]:
+    """Evaluate an agent at every delay.
+
+    :param agent: the agent
+    :param env_id: an id registered with Gymnasium, ours or any other
+    :param env_kwargs: the environment's arguments; its delay is replaced
+    :param delays: delays (steps), none for an environment without a delay
+    :param n_episodes: episodes at every delay
+    :param seed: see :func:`evaluate_delay`
+    :param progress: called now and then with the number of delays done, fractions included
+    :return: one result for each delay; a single one for an environment without a delay
+    :raises ValueError: see :func:`check_delays`, :func:`evaluate_delay` and :func:`evaluate_env`
+    """
+    task = find_task(env_id, env_kwargs or {})
+    check_delays(task, env_id, delays)
+    if task is None:
+        return [evaluate_env(agent, env_id, env_kwargs, n_episodes, seed)]
+    results = []
+    for done, delay in enumerate(delays):
+        share = _Share(progress, done, longest_episode(task, delay))
+        results.append(evaluate_delay(agent, task, delay, n_episodes, seed, share))
+        progress(done + 1)
+    return results
+
+
+class _Share(NamedTuple):
+    """Reports steps of one delay as a share of the sweep."""
+
+    progress: Callable[[float], None]
+    done: int
+    longest: int
+
+    def __call__(self, steps: int) -> None:
+        self.progress(self.done + steps / self.longest)
+
+
+def check_delays(task: MemoryTask | None, env_id: str, delays: Sequence[int]) -> None:
+    """Check the delays of a sweep.
+
+    :raises ValueError: if there are none or too short ones, or any for an environment without
+        a delay
+    """
+    if task is None:
+        if delays:
+            raise ValueError(
+                f"delays={list(delays)} must be left out: env={env_id!r} has no delay "
+                f"({', '.join(TASKS)} have one)"
+            )
+        return
+    if not delays:
+        raise ValueError("delays=[] must name at least one delay")
+    for delay in delays:
+        if delay < task.minimum_delay:
+            raise ValueError(f"delays={delay} must be at least {task.minimum_delay}")
+
+
+def longest_episode(task: MemoryTask, delay: int) -> int:
+    """Steps after which an episode of this delay is cut off."""
+    delayed = task.with_delay(delay)
+    return int(delayed.horizon(delayed.reset(np.zeros((1, delayed.reset_noise))))[0])
+
+
+def _distinct(
+    task: MemoryTask, starts: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Reset noise of the distinct starts [M, reset_noise], and which of them each episode has."""
+    states = np.column_stack([field.reshape(len(starts), -1) for field in task.reset(starts)])
+    _, first, which = np.unique(states, axis=0, return_index=True, return_inverse=True)
+    return starts[first], which.reshape(-1)
+
+
+def _result(
+    delay: int | None,
+    solved: npt.NDArray[np.bool_] | None,
+    returns: npt.NDArray[np.float64],
+    lengths: npt.NDArray[np.int64],
+    optimal_return: float | None,
+) -> DelayResult:
+    rate = low = high = None
+    if solved is not None:
+        test = stats.binomtest(int(solved.sum()), len(solved))
+        interval = test.proportion_ci(method="wilson")
+        rate, low, high = float(solved.mean()), float(interval.low), float(interval.high)
+    return DelayResult(
+        delay=delay,
+        episodes=len(returns),
+        success_rate=rate,
+        ci_low=low,
+        ci_high=high,
+        mean_return=float(returns.mean()),
+        optimal_return=optimal_return,
+        mean_length=float(lengths.mean()),
+    )

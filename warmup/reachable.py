@@ -33,6 +33,10 @@ def reachable_vaa(
     driven with the same input: one N(0, I) draw for ``drive="gaussian"``, as in the paper; one that
     the layer reads at a random step of the trajectories for ``drive="rollout"``.
 
+    The number of attractors depends on that input, and some inputs leave only one: compare several
+    seeds. States that differ after some hundred steps may still be on their way to the same
+    attractor.
+
     :param target: SB3 model, policy or recurrent network, see :func:`~warmrl.warmup.warm_up`
     :param trajectories: episodes to start from
     :param n_states: states per layer

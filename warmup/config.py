@@ -42,8 +42,8 @@ class WarmupConfig:
     vaa_states: int = 200
     """States among which VAA is measured before and after."""
     vaa_steps: int = 200
-    """Steps of constant input before VAA is measured. The paper's 10 000 takes seconds, and only that
-    tells slow transients from attractors."""
+    """Steps of constant input before VAA is measured. The paper's 10 000 takes seconds, and
+    only that tells slow transients from attractors."""
     seed: int = 0
     """Seed of all that is drawn."""
 

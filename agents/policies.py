@@ -156,6 +156,8 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         :param episode_starts: [n_seq * T]
         :return: values [n_seq * T, 1], log-probabilities and entropies [n_seq * T]
         """
+        if isinstance(self.action_space, spaces.MultiBinary):
+            actions = actions.float()  # Bernoulli refuses the int8 of sb3-contrib's buffer
         if not (self.shared_lstm and self.value_gradient):
             values, log_prob, entropy = super().evaluate_actions(
                 obs, actions, lstm_states, episode_starts

@@ -86,6 +86,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         """
         if self._last_obs is None:
             raise ValueError("there is no last observation; call learn()")
+        self._check_finite(self._last_obs)
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
         rollout_buffer.start(self._last_lstm_states)
@@ -157,8 +158,8 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             )
         return values.flatten()
 
-    def _check_finite(self, obs: Any, rewards: np.ndarray[Any, Any]) -> None:
-        named = {"reward": rewards}
+    def _check_finite(self, obs: Any, rewards: np.ndarray[Any, Any] | None = None) -> None:
+        named = {} if rewards is None else {"reward": rewards}
         named |= (
             {f"observation {key!r}": value for key, value in obs.items()}
             if isinstance(obs, dict)

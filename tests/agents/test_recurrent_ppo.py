@@ -1,0 +1,282 @@
+"""Recurrent PPO on whole sequences against sb3-contrib's: rollouts, losses and updates."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import pytest
+import sb3_contrib
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+
+from warmrl.agents import CELLS, MlpRnnPolicy, RecurrentPPO
+
+VecEnvFactory: TypeAlias = Callable[..., VecEnv]
+
+FIELDS = {
+    "actions": "_actions",
+    "rewards": "_rewards",
+    "values": "_values",
+    "log_probs": "_log_probs",
+    "advantages": "_advantages",
+    "returns": "_returns",
+}
+CRITICS: dict[str, dict[str, Any]] = {
+    "shared": {"value_gradient": True},
+    "shared, blocked": {"value_gradient": False},
+    "own": {"enable_critic_lstm": True},
+    "without memory": {"shared_lstm": False},
+}
+
+
+class Watcher(BaseCallback):
+    """Keeps every rollout, in one form for both algorithms, and the weights after each update."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rollouts: list[dict[str, np.ndarray[Any, Any]]] = []
+        self.weights: list[torch.Tensor] = []
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        self.weights.append(weights_of(self.model))
+
+    def _on_rollout_end(self) -> None:
+        model: Any = self.model
+        buffer = model.rollout_buffer
+        fields = {
+            name: np.asarray(getattr(buffer, own if hasattr(buffer, own) else name)).copy()
+            for name, own in FIELDS.items()
+        }
+        starts = getattr(buffer, "_episode_starts", None)
+        fields["starts"] = np.array(buffer.episode_starts if starts is None else starts, bool)
+        self.rollouts.append(fields)
+
+
+def weights_of(model: Any) -> torch.Tensor:
+    return torch.nn.utils.parameters_to_vector(model.policy.parameters()).detach().clone()
+
+
+def make(algorithm: Any, env: VecEnv, policy: Any = MlpRnnPolicy, **kwargs: Any) -> Any:
+    settings = {"n_steps": 12, "n_epochs": 2, "seed": 0, "device": "cpu"} | kwargs
+    return algorithm(policy, env, **settings)
+
+
+def small(**kwargs: Any) -> dict[str, Any]:
+    return {"lstm_hidden_size": 6} | kwargs
+
+
+def log_of(model: Any) -> dict[str, float]:
+    return {k: v for k, v in model.logger.name_to_value.items() if k.startswith("train/")}
+
+
+@pytest.mark.parametrize("critic", CRITICS)
+@pytest.mark.parametrize("action", ["discrete", "box"])
+def test_rollouts_are_upstreams(critic: str, action: str, random_vec_env: VecEnvFactory) -> None:
+    """Bootstrapped rewards at truncations too: every episode of the environments is truncated."""
+    space = spaces.Box(-1.0, 1.0, (2,), np.float32) if action == "box" else None
+    rollouts = []
+    for algorithm in (sb3_contrib.RecurrentPPO, RecurrentPPO):
+        watcher = Watcher()
+        env = random_vec_env(action_space=space, n_envs=3, length=4)
+        kwargs = {"learning_rate": 0.0, "policy_kwargs": small(**CRITICS[critic])}
+        make(algorithm, env, **kwargs).learn(3 * 12 * 3, callback=watcher)
+        rollouts.append(watcher.rollouts)
+    assert len(rollouts[0]) == len(rollouts[1]) == 3
+    for theirs, ours in zip(*rollouts, strict=True):
+        assert theirs["starts"][1:].any()
+        for name in theirs:
+            shape = ours[name].shape
+            np.testing.assert_allclose(
+                theirs[name].reshape(shape), ours[name], rtol=0, atol=2e-6, err_msg=name
+            )
+
+
+@pytest.mark.parametrize("critic", [*CRITICS, "upstream's policy"])
+@pytest.mark.parametrize("truncates", [True, False])
+def test_an_update_on_the_whole_rollout_is_upstreams(
+    critic: str,
+    truncates: bool,
+    random_vec_env: VecEnvFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Loss terms and gradients: the weights after one step of gradient descent."""
+    # Upstream rolls the rollout by a random number of steps, and cuts the sequence there
+    monkeypatch.setattr(np.random, "randint", lambda *_: 0)
+    policy: Any = MlpRnnPolicy if critic in CRITICS else "MlpLstmPolicy"
+    results = []
+    for algorithm in (sb3_contrib.RecurrentPPO, RecurrentPPO):
+        env = random_vec_env(n_envs=3, length=5, truncates=truncates)
+        kwargs = small(optimizer_class=torch.optim.SGD, net_arch=[5], **CRITICS.get(critic, {}))
+        model = make(
+            algorithm,
+            env,
+            policy,
+            policy_kwargs=kwargs,
+            batch_size=None if algorithm is RecurrentPPO else 36,
+            n_epochs=1,
+            learning_rate=0.5,
+            ent_coef=0.1,
+            max_grad_norm=1e6,
+        )
+        before = weights_of(model)
+        model.learn(36)
+        results.append((log_of(model), weights_of(model) - before))
+    (their_log, their_change), (our_log, our_change) = results
+    assert their_log.keys() == our_log.keys()
+    for name, value in their_log.items():
+        assert our_log[name] == pytest.approx(value, rel=1e-4, abs=1e-6), name
+    assert their_change.abs().max() > 1e-3
+    torch.testing.assert_close(our_change, their_change, rtol=1e-3, atol=2e-6)
+
+
+def test_rewards_are_scaled_before_bootstrapping(random_vec_env: VecEnvFactory) -> None:
+    def rollout(**kwargs: Any) -> dict[str, np.ndarray[Any, Any]]:
+        watcher = Watcher()
+        env = random_vec_env(length=12, n_envs=1)
+        make(RecurrentPPO, env, learning_rate=0.0, policy_kwargs=small(), **kwargs).learn(
+            12, callback=watcher
+        )
+        return watcher.rollouts[0]
+
+    one, half = rollout(), rollout(reward_scale=0.5)
+    np.testing.assert_allclose(half["rewards"][:-1], 0.5 * one["rewards"][:-1], rtol=1e-6)
+    bootstrap = one["rewards"][-1] - 2 * (one["rewards"][-1] - half["rewards"][-1])
+    assert abs(bootstrap) > 1e-3  # gamma * V, which is not scaled
+    np.testing.assert_array_equal(half["values"], one["values"])
+
+
+def test_statistics_keep_the_rewards_of_the_environment(random_vec_env: VecEnvFactory) -> None:
+    returns = []
+    for scale in (1.0, 0.01):
+        model = make(RecurrentPPO, random_vec_env(), learning_rate=0.0, reward_scale=scale).learn(
+            48
+        )
+        returns.append([info["r"] for info in model.ep_info_buffer])
+    assert returns[0] == returns[1]
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_one_seed_gives_the_same_bits(cell: str, random_vec_env: VecEnvFactory) -> None:
+    def train(seed: int) -> torch.Tensor:
+        kwargs = small(cell=cell)
+        env = random_vec_env()
+        model = make(RecurrentPPO, env, seed=seed, batch_size=8, policy_kwargs=kwargs)
+        return weights_of(model.learn(72))
+
+    first = train(0)
+    assert torch.equal(first, train(0))
+    assert not torch.equal(first, train(1))
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 5, 24, 1000, None])
+def test_weights_stay_finite_for_any_batch_size(
+    batch_size: int | None, random_vec_env: VecEnvFactory
+) -> None:
+    """Episodes of one and two steps make many sequences of a single step."""
+    model = make(RecurrentPPO, random_vec_env(length=1), batch_size=batch_size)
+    assert weights_of(model.learn(72)).isfinite().all()
+
+
+@pytest.mark.parametrize("what", ["reward", "observation"])
+def test_numbers_that_are_not_finite_are_named(what: str, random_vec_env: VecEnvFactory) -> None:
+    env = random_vec_env(faults={1: (3, what)})
+    model = make(RecurrentPPO, env)
+    with pytest.raises(
+        ValueError, match=rf"^{what} nan of environment 1 at step 6: it must be finite$"
+    ):
+        model.learn(24)
+
+
+def test_a_first_observation_that_is_not_finite_is_named(random_vec_env: VecEnvFactory) -> None:
+    env = random_vec_env()
+    reset = env.reset
+
+    def broken() -> Any:
+        observations: Any = reset()
+        observations[1, 0] = np.inf
+        return observations
+
+    env.reset = broken  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match=r"^observation inf of environment 1 at step 0: it must"):
+        make(RecurrentPPO, env).learn(24)
+
+
+def test_a_dict_observation_that_is_not_finite_is_named(random_vec_env: VecEnvFactory) -> None:
+    box = spaces.Box(-1.0, 1.0, (3,), np.float32)
+    env = random_vec_env(spaces.Dict({"a": box, "b": spaces.Discrete(2)}))
+    step = env.step_wait
+
+    def broken() -> Any:
+        observations, *rest = step()
+        seen: Any = observations
+        seen["a"][0, 2] = np.nan
+        return (observations, *rest)
+
+    env.step_wait = broken  # type: ignore[method-assign]
+    with pytest.raises(ValueError, match=r"^observation 'a' nan of environment 0 at step 2: it"):
+        make(RecurrentPPO, env, "MultiInputRnnPolicy").learn(24)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"n_steps": 0}, "n_steps=0 must be at least 1"),
+        ({"n_epochs": 0}, "n_epochs=0 must be at least 1"),
+        ({"n_steps": 1}, "n_steps=1 with one environment gives a single advantage"),
+        ({"reward_scale": 0.0}, "reward_scale=0.0 must be a positive number"),
+        ({"reward_scale": float("nan")}, "reward_scale=nan must be a positive number"),
+        ({"reward_scale": float("inf")}, "reward_scale=inf must be a positive number"),
+        ({"policy_kwargs": {"cell": "rnn"}}, "cell='rnn' is unknown"),
+    ],
+)
+def test_settings_that_cannot_train_are_refused(
+    kwargs: dict[str, Any], message: str, random_vec_env: VecEnvFactory
+) -> None:
+    with pytest.raises(ValueError, match=rf"^{message}[^\n]*$"):
+        make(RecurrentPPO, random_vec_env(n_envs=1), **kwargs)
+
+
+def test_one_step_is_enough_without_normalisation(random_vec_env: VecEnvFactory) -> None:
+    env = random_vec_env(n_envs=1)
+    model = make(RecurrentPPO, env, n_steps=1, normalize_advantage=False)
+    assert weights_of(model.learn(6)).isfinite().all()
+
+
+def test_memory_reaches_over_rollouts(random_vec_env: VecEnvFactory) -> None:
+    """The second rollout starts with the states that the first ended with."""
+    env = random_vec_env(length=100)
+    model = make(RecurrentPPO, env, n_steps=4, learning_rate=0.0)
+    model.learn(8)
+    ended = model._last_lstm_states.pi[0].clone()
+    assert ended.any(dim=-1).all()
+    model.learn(8, reset_num_timesteps=False)
+    assert model.num_timesteps == 16
+    (batch,) = model.rollout_buffer.get()
+    carried = {tuple(h.tolist()) for h in batch.lstm_states.pi[0][0]}
+    assert carried == {tuple(h.tolist()) for h in ended[0]}
+
+
+def test_learning_anew_starts_without_memory(random_vec_env: VecEnvFactory) -> None:
+    model = make(RecurrentPPO, random_vec_env(length=100), n_steps=4, learning_rate=0.0)
+    model.learn(8)
+    model.learn(8)
+    assert model.num_timesteps == 8
+    (batch,) = model.rollout_buffer.get()
+    assert not batch.lstm_states.pi[0].any()
+
+
+def test_normalised_observations_and_rewards_are_upstreams(random_vec_env: VecEnvFactory) -> None:
+    rollouts = []
+    for algorithm in (sb3_contrib.RecurrentPPO, RecurrentPPO):
+        watcher = Watcher()
+        env = VecNormalize(random_vec_env())
+        make(algorithm, env, learning_rate=0.0).learn(48, callback=watcher)
+        rollouts.append(watcher.rollouts[-1])
+    for name in FIELDS:
+        theirs, ours = (rollout[name] for rollout in rollouts)
+        np.testing.assert_allclose(ours, theirs.reshape(ours.shape), rtol=0, atol=2e-6)

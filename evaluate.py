@@ -1,7 +1,7 @@
 """Evaluate a run over a sweep of delays: a table, ``evaluation.json`` and ``evaluation.png``."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,9 +58,12 @@ class EvaluateConfig:
     """Where the policy runs: auto, cpu, cuda, ..."""
 
 
-def main() -> None:
-    """Run the script."""
-    config = parse(EvaluateConfig)
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the script.
+
+    :param args: the command line; that of the process if absent
+    """
+    config = parse(EvaluateConfig, args)
     with one_line_errors():
         trained_on = read_trained_on(config.run_dir)
         if config.episodes < 1:

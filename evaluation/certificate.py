@@ -148,9 +148,9 @@ def _decide(
         ending = branch(corridor, time, remembered, max_steps)
         if ending.solved is None or ending.lowest < 1:
             return f"what it does after delay {delay} is not decided"
-        every = f"after delay {delay} and every {distance} more"
         if not ending.solved:
-            return _Verdict(None, period, f"it is wrong {every}")
+            reason = f"it is wrong for the delays {delay}, {delay + distance}, ..."
+            return _Verdict(None, period, reason)
         # Steps left at the end, and how many more there are a period later.
         slack = longest_episode(task, delay) - (time + ending.steps)
         gain = longest_episode(task, delay + distance) - longest_episode(task, delay) - period

@@ -5,13 +5,16 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentFormatter
 
 from warmrl.envs import MemoryTask
 from warmrl.envs.arguments import delay_bounds
 
 from .sweep import DelayResult
+from .table import grouped
 
+MOST_TICKS = 8
+"""Sweeps of at most so many delays have each of them on the axis."""
 INK, GREY, BLUE, AMBER = "#282c34", "#969ba3", "#216fdb", "#f5b428"
 
 
@@ -44,6 +47,7 @@ def success_figure(results: Sequence[DelayResult], task: MemoryTask) -> Figure:
     axes.axvspan(low / 1.04, high * 1.04, color=AMBER, alpha=0.5, lw=0, label="trained here")
     if (guess := chance(task)) is not None:
         axes.axhline(guess, color=GREY, ls=(0, (4, 3)), lw=1.2, label="without memory")
+    delays = [row[0] for row in rows]
     if rows:
         delay, rate, low_rate, high_rate = np.array(rows, dtype=float).T
         axes.fill_between(delay, low_rate, high_rate, color=BLUE, alpha=0.15, lw=0)
@@ -62,6 +66,10 @@ def success_figure(results: Sequence[DelayResult], task: MemoryTask) -> Figure:
             zorder=3,
             label="agent, 95 % interval",
         )
+    if len(set(delays)) <= MOST_TICKS:
+        axes.xaxis.set_major_locator(FixedLocator(delays))
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda delay, _: grouped(round(delay))))
     axes.set_ylim(0, 1)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.set_xlabel(f"{task.delay_name} (steps)", color=INK)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from warmrl.agents import Agent
 from warmrl.envs import TASKS, MemoryTask, make_vec_env
 
 from .play import EpisodeNoise, check_fits, play
+from .protocols import GreedyAgent
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def check_count(name: str, value: int, minimum: int) -> None:
 
 
 def evaluate_delay(
-    agent: Agent,
+    agent: GreedyAgent,
     task: MemoryTask | str,
     delay: int,
     n_episodes: int = 100,
@@ -187,21 +188,15 @@ def sweep(
         return [evaluate_env(agent, env_id, env_kwargs, n_episodes, seed)]
     results = []
     for done, delay in enumerate(delays):
-        share = _Share(progress, done, longest_episode(task, delay))
+        share = _share(progress, done, longest_episode(task, delay))
         results.append(evaluate_delay(agent, task, delay, n_episodes, seed, share))
         progress(done + 1)
     return results
 
 
-class _Share(NamedTuple):
+def _share(progress: Callable[[float], None], done: int, longest: int) -> Callable[[int], None]:
     """Reports steps of one delay as a share of the sweep."""
-
-    progress: Callable[[float], None]
-    done: int
-    longest: int
-
-    def __call__(self, steps: int) -> None:
-        self.progress(self.done + steps / self.longest)
+    return lambda steps: progress(done + steps / longest)
 
 
 def check_delays(task: MemoryTask | None, env_id: str, delays: Sequence[int]) -> None:

@@ -1,0 +1,142 @@
+"""The evaluation script, as a user runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from warmrl.agents import Agent, MlpRnnPolicy
+from warmrl.envs import make_vec_env
+from warmrl.evaluate import main
+
+
+def make_run(folder: Path, env: str = "warmrl/TMaze-v0", **env_kwargs: Any) -> Path:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        vec_env = make_vec_env(env, 1, **env_kwargs)
+        policy = MlpRnnPolicy(vec_env.observation_space, vec_env.action_space, lambda _: 0.0)
+        vec_env.close()
+    Agent(policy).save(folder, {"train": {"env": env, "env_kwargs": env_kwargs}})
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return make_run(tmp_path / "run", length=3)
+
+
+def error_of(args: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main(args)
+    out, err = capsys.readouterr()
+    assert stop.value.code == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def test_module_runs_as_a_program(run: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "warmrl.evaluate", str(run), "--delays", "3", "40", "--certify"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    lines = [line.split() for line in done.stdout.splitlines() if line.strip()]
+    assert lines[0][:2] == ["length", "success"]
+    assert [line[0] for line in lines[2:4]] == ["3", "40"]
+    assert lines[4][:2] == ["not", "certified:"]
+    written = json.loads((run / "evaluation.json").read_text())
+    assert [row["delay"] for row in written["results"]] == [3, 40]
+    assert written["results"][0]["episodes"] == 100
+    assert written["certificate"]["holds"] is False
+    assert (run / "evaluation.png").is_file()
+
+
+def test_default_delays_go_beyond_training(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([str(run), "--episodes", "4"])
+    written = json.loads((run / "evaluation.json").read_text())
+    assert [row["delay"] for row in written["results"]] == [3, 30, 300]
+    assert written["certificate"] is None
+    assert "300" in capsys.readouterr().out
+
+
+def test_same_seed_same_file(run: Path) -> None:
+    texts = []
+    for _ in range(2):
+        main([str(run), "--delays", "5", "--episodes", "30", "--seed", "7"])
+        texts.append((run / "evaluation.json").read_text())
+    assert texts[0] == texts[1]
+
+
+def test_random_task_cannot_be_certified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tmp_path, length=3, stochasticity=0.2)
+    main([str(run), "--delays", "4", "--episodes", "4", "--certify"])
+    assert json.loads((run / "evaluation.json").read_text())["certificate"] is None
+    assert "\ncannot certify: something is random" in capsys.readouterr().out
+
+
+def test_environment_without_a_delay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(tmp_path, "CartPole-v1")
+    main([str(run), "--episodes", "3", "--certify"])
+    written = json.loads((run / "evaluation.json").read_text())
+    assert [row["delay"] for row in written["results"]] == [None]
+    assert "cannot certify: the environment has no delay" in capsys.readouterr().out
+    assert not (run / "evaluation.png").exists()
+    assert "has no delay" in error_of([str(run), "--delays", "20"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--delays", "1"], "delays=1 must be at least 2"),
+        (["--delays"], "delays=[] must name at least one delay"),
+        (["--delays", "x"], "--delays"),
+        (["--episodes", "0"], "episodes=0 must be at least 1"),
+        (["--seed", "-1"], "seed=-1 must be at least 0"),
+        (["--device", "abacus"], "device='abacus' must be"),
+        (["--what", "1"], "--what"),
+    ],
+)
+def test_mistakes_get_one_line(
+    run: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    before = sorted(path.name for path in run.iterdir())
+    assert message in error_of([str(run), *options], capsys)
+    assert sorted(path.name for path in run.iterdir()) == before
+
+
+def test_missing_and_damaged_runs(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "must be a run" in error_of([str(tmp_path / "none")], capsys)
+    (run / "policy.safetensors").write_bytes(b"damaged")
+    assert "policy.safetensors does not fit" in error_of([str(run)], capsys)
+    (run / "policy.safetensors").unlink()
+    assert "has no policy.safetensors" in error_of([str(run)], capsys)
+    (run / "config.json").write_text('{"train": {"env": "Nonsense-v0", "env_kwargs": {}}}')
+    error_of([str(run)], capsys)
+
+
+def test_place_of_the_results_is_checked_before_evaluating(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (run / "evaluation.json").mkdir()
+    assert "evaluation.json is a folder" in error_of([str(run)], capsys)
+
+
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--help"])
+    assert stop.value.code == 0
+    out = capsys.readouterr().out
+    assert "every delay, however long" in " ".join(out.replace("│", " ").split())
+    assert "python evaluate.py runs/tmaze" in " ".join(out.split())

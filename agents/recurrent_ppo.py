@@ -103,7 +103,9 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
                     obs, self._last_lstm_states, starts
                 )
             performed = actions.cpu().numpy()
-            if isinstance(self.action_space, spaces.Box):
+            if self.policy.squash_output:
+                performed = self.policy.unscale_action(performed)
+            elif isinstance(self.action_space, spaces.Box):
                 performed = np.clip(performed, self.action_space.low, self.action_space.high)
             new_obs, rewards, dones, infos = env.step(performed)
             self.num_timesteps += env.num_envs

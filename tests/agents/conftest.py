@@ -13,8 +13,33 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv
 from torch import nn
 
+from warmrl.agents import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
+
 VecEnvFactory: TypeAlias = Callable[..., VecEnv]
 Randomise: TypeAlias = Callable[..., None]
+PolicyFactory: TypeAlias = Callable[..., MlpRnnPolicy]
+Observations: TypeAlias = Callable[[str, int, int], list[Any]]
+
+BOX = spaces.Box(-1.0, 1.0, (3,), np.float32)
+IMAGE = spaces.Box(0, 255, (1, 36, 36), np.uint8)
+DICT = spaces.Dict([("z", BOX), ("image", IMAGE), ("a", spaces.Discrete(4))])
+SEEN: dict[str, spaces.Space[Any]] = {
+    "box": BOX,
+    "image": IMAGE,
+    "dict": DICT,
+    "discrete": spaces.Discrete(5),
+}
+DONE: dict[str, spaces.Space[Any]] = {
+    "discrete": spaces.Discrete(3),
+    "box": spaces.Box(-0.5, 2.0, (2, 2), np.float32),
+    "multidiscrete": spaces.MultiDiscrete([3, 4]),
+    "multibinary": spaces.MultiBinary(3),
+}
+EXTRACTOR: dict[str, Any] = {
+    "image": {"features_extractor_kwargs": {"features_dim": 6}},
+    "dict": {"features_extractor_kwargs": {"cnn_output_dim": 6}},
+}
+CLASS = {"image": CnnRnnPolicy, "dict": MultiInputRnnPolicy}
 
 
 class RandomEnv(gym.Env[Any, Any]):
@@ -124,3 +149,43 @@ def randomise() -> Randomise:
                 parameter.copy_(scale * noise)
 
     return fill
+
+
+@pytest.fixture(scope="session")
+def make_policy() -> PolicyFactory:
+    """An untrained policy, by the names of its spaces."""
+
+    def make(
+        seen: str = "box", done: str = "discrete", seed: int = 0, **kwargs: Any
+    ) -> MlpRnnPolicy:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            policy = CLASS.get(seen, MlpRnnPolicy)(
+                SEEN[seen],
+                DONE[done],
+                lambda _: 1e-3,
+                **({"lstm_hidden_size": 7} | EXTRACTOR.get(seen, {}) | kwargs),
+            )
+            for parameter in policy.parameters():  # far from the small initial actions
+                parameter.data += 0.3 * torch.randn_like(parameter)
+            return policy
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def observations() -> Observations:
+    """Random observations: those of N environments, for some steps."""
+
+    def sample(seen: str, n: int, steps: int) -> list[Any]:
+        space = deepcopy(SEEN[seen])
+        space.seed(0)
+
+        def batch(part: spaces.Space[Any]) -> Any:
+            return np.stack([part.sample() for _ in range(n)])
+
+        if isinstance(space, spaces.Dict):
+            return [{key: batch(part) for key, part in space.items()} for _ in range(steps)]
+        return [batch(space) for _ in range(steps)]
+
+    return sample

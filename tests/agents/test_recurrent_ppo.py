@@ -241,6 +241,29 @@ def test_settings_that_cannot_train_are_refused(
         make(RecurrentPPO, random_vec_env(n_envs=1), **kwargs)
 
 
+@pytest.mark.parametrize("squash", [False, True])
+def test_actions_are_performed_as_predict_gives_them(
+    squash: bool, random_vec_env: VecEnvFactory
+) -> None:
+    """Within bounds: squashed ones are scaled to them, others clipped."""
+    space = spaces.Box(-0.5, 2.0, (2,), np.float32)
+    env = random_vec_env(action_space=space)
+    performed: list[np.ndarray[Any, Any]] = []
+    step = env.step_async
+
+    def watched(actions: np.ndarray[Any, Any]) -> None:
+        performed.append(actions)
+        step(actions)
+
+    env.step_async = watched  # type: ignore[method-assign]
+    kwargs = small(squash_output=squash, log_std_init=1.0)
+    model = make(RecurrentPPO, env, use_sde=True, policy_kwargs=kwargs).learn(24)
+    raw = model.rollout_buffer._actions.numpy()
+    wanted = -0.5 + 2.5 * (raw + 1) / 2 if squash else np.clip(raw, -0.5, 2.0)
+    assert np.ptp(raw) > 1
+    np.testing.assert_allclose(np.stack(performed), wanted, rtol=0, atol=1e-6)
+
+
 def test_one_step_is_enough_without_normalisation(random_vec_env: VecEnvFactory) -> None:
     env = random_vec_env(n_envs=1)
     model = make(RecurrentPPO, env, n_steps=1, normalize_advantage=False)

@@ -48,3 +48,13 @@ def gaussian(network: Network, n_steps: int, generator: torch.Generator) -> list
 def rollout(network: Network, n_steps: int, generator: torch.Generator) -> list[Tensor]:
     """What each layer really reads during a random stretch of the trajectories."""
     return network.segment(n_steps, generator)
+
+
+@register_drive("frame")
+def frame(network: Network, n_steps: int, generator: torch.Generator) -> list[Tensor]:
+    """What each layer reads at one random step of the trajectories, held constant.
+
+    The paper's constant input, but a real one: under it a cell that merely counts saturates, and
+    only attractors keep states apart.
+    """
+    return [x.expand(n_steps, -1) for x in network.segment(1, generator)]

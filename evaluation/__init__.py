@@ -2,8 +2,9 @@
 
 from .certificate import CannotCertify, Certificate, certify
 from .figure import success_figure
+from .result import DelayResult
 from .run_folder import TrainedOn, check_writable, read_trained_on, write_evaluation
-from .sweep import DelayResult, check_delays, evaluate_delay, evaluate_env, find_task, sweep
+from .sweep import check_delays, evaluate_delay, evaluate_env, find_task, sweep
 from .table import certificate_sentence, print_table
 
 __all__ = [

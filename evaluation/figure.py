@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator, PercentF
 from warmrl.envs import MemoryTask
 from warmrl.envs.arguments import delay_bounds
 
-from .sweep import DelayResult
+from .result import DelayResult
 from .table import grouped
 
 MOST_TICKS = 8

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from .certificate import Certificate
-from .sweep import DelayResult
+from .result import DelayResult
 
 RESULTS_FILE = "evaluation.json"
 FIGURE_FILE = "evaluation.png"

@@ -1,40 +1,17 @@
 """Success over a sweep of delays."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from warmrl.agents import Agent
 from warmrl.envs import TASKS, MemoryTask, make_vec_env
 
 from .play import EpisodeNoise, check_fits, play
 from .protocols import GreedyAgent
-
-
-@dataclass(frozen=True)
-class DelayResult:
-    """Episodes of a greedy agent at one delay."""
-
-    delay: int | None
-    """delay (steps, for the T-maze its length); None for an environment without one"""
-    episodes: int
-    """number of episodes"""
-    success_rate: float | None
-    """share of episodes that were solved; None if the environment does not say"""
-    ci_low: float | None
-    """lower end of the rate's 95 % interval (Wilson 1927)"""
-    ci_high: float | None
-    """upper end of the rate's 95 % interval"""
-    mean_return: float
-    """mean undiscounted return"""
-    optimal_return: float | None
-    """expected undiscounted return of the best policy; None if unknown"""
-    mean_length: float
-    """mean length of the episodes (steps)"""
+from .result import DelayResult, summarise
 
 
 def find_task(env_id: str, env_kwargs: Mapping[str, Any]) -> MemoryTask | None:
@@ -102,7 +79,7 @@ def evaluate_delay(
     if delayed.deterministic:
         starts, played_by = _distinct(delayed, starts)
     played = play(agent.step, delayed, starts, noise, on_steps)
-    return _result(
+    return summarise(
         delay,
         played.solved[played_by],
         played.returns[played_by],
@@ -152,7 +129,7 @@ def evaluate_env(
         agent.reset()
     infos = [info for info in ends if info is not None]
     solved = [info["is_success"] for info in infos if "is_success" in info]
-    return _result(
+    return summarise(
         None,
         np.array(solved, dtype=bool) if len(solved) == n_episodes else None,
         np.array([info["episode"]["r"] for info in infos], dtype=float),
@@ -232,27 +209,3 @@ def _distinct(
     states = np.column_stack([field.reshape(len(starts), -1) for field in task.reset(starts)])
     _, first, which = np.unique(states, axis=0, return_index=True, return_inverse=True)
     return starts[first], which.reshape(-1)
-
-
-def _result(
-    delay: int | None,
-    solved: npt.NDArray[np.bool_] | None,
-    returns: npt.NDArray[np.float64],
-    lengths: npt.NDArray[np.int64],
-    optimal_return: float | None,
-) -> DelayResult:
-    rate = low = high = None
-    if solved is not None:
-        test = stats.binomtest(int(solved.sum()), len(solved))
-        interval = test.proportion_ci(method="wilson")
-        rate, low, high = float(solved.mean()), float(interval.low), float(interval.high)
-    return DelayResult(
-        delay=delay,
-        episodes=len(returns),
-        success_rate=rate,
-        ci_low=low,
-        ci_high=high,
-        mean_return=float(returns.mean()),
-        optimal_return=optimal_return,
-        mean_length=float(lengths.mean()),
-    )

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from .certificate import Certificate
-from .sweep import DelayResult
+from .result import DelayResult
 
 
 def print_table(

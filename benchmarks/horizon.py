@@ -1,0 +1,102 @@
+"""Trained on short corridors only, tested on corridors thousands of times longer.
+
+Makes the table of docs/benchmarks.md and the README's first figure::
+
+    python benchmarks/horizon.py
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich.console import Console
+
+from warmrl.benchmarks.study import Job, Row, grouped, iqm, iqm_interval, run_study, show
+from warmrl.training import TrainConfig
+
+COLOURS = {"none": "#8c8c8c", "gaussian": "#6aa84f", "rollout": "#3d85c6", "frame": "#d9480f"}
+DASHES = {"gru": "-", "lstm": "--"}
+
+
+@dataclass
+class Horizon:
+    """Train agents at one length, with and without warm-up, and test them at far longer ones."""
+
+    length: int = 20
+    """Length of the corridor in training."""
+    cells: tuple[str, ...] = ("gru", "lstm")
+    """Recurrent cells."""
+    warmups: tuple[str, ...] = ("frame", "none")
+    """Warm-ups."""
+    seeds: int = 10
+    """Seeds per combination."""
+    delays: tuple[int, ...] = (20, 200, 2_000, 20_000, 100_000)
+    """Lengths tested."""
+    workers: int = 2
+    """Runs side by side, each on one core."""
+    results: Path = Path("benchmarks/results")
+    """Where finished runs are kept; the study goes on from there."""
+    figure: Path = Path("docs/images/horizon.png")
+    """Where the figure is written."""
+
+    def jobs(self) -> list[Job]:
+        """All runs of the study."""
+        return [
+            Job(
+                f"{cell} {warmup}",
+                TrainConfig(length=(self.length,), cell=cell, warmup=warmup, seed=seed),  # type: ignore[arg-type]
+                self.delays,
+                certify=True,
+            )
+            for seed in range(self.seeds)
+            for cell in self.cells
+            for warmup in self.warmups
+        ]
+
+
+def draw(rows: Sequence[Row], delays: Sequence[int], trained: int) -> Figure:
+    """Success against length: interquartile mean over seeds, with bootstrap intervals."""
+    figure = Figure(figsize=(7.2, 3.6), layout="constrained", dpi=150)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for group, runs in grouped(rows).items():
+        cell, warmup = group.split(" ", 1)
+        values = [[run["success"][str(delay)] for run in runs] for delay in delays]
+        intervals = [iqm_interval(v) for v in values]
+        label = f"{cell.upper()}, {'cold' if warmup == 'none' else 'half-warmed'}"
+        colour, style = COLOURS[warmup], DASHES.get(cell, ":")
+        axes.plot(delays, [iqm(v) for v in values], style, marker="o", color=colour, label=label)
+        lows, highs = zip(*intervals, strict=True)
+        axes.fill_between(delays, lows, highs, color=colour, alpha=0.12, lw=0)
+    axes.axhline(0.5, color="black", lw=0.8, ls=":")
+    axes.annotate("chance", (delays[0], 0.5), (0, 4), textcoords="offset points", fontsize=8)
+    axes.axvline(trained, color="black", lw=0.8)
+    axes.annotate(
+        f"the only length\nseen in training: {trained}",
+        (trained, 0.78),
+        (6, 0),
+        textcoords="offset points",
+        fontsize=8,
+        va="center",
+    )
+    axes.set(xscale="log", xlabel="length of the corridor (steps)", ylabel="success rate")
+    axes.set_ylim(0.4, 1.04)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8, loc="center right")
+    return figure
+
+
+def main() -> None:
+    """Run the study, print its table and draw its figure."""
+    study = tyro.cli(Horizon)
+    rows = run_study("horizon", study.jobs(), study.results, study.workers)
+    show(rows, study.delays, Console(highlight=False, soft_wrap=True))
+    study.figure.parent.mkdir(parents=True, exist_ok=True)
+    draw(rows, study.delays, study.length).savefig(study.figure)
+
+
+if __name__ == "__main__":
+    main()

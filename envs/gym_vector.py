@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 
 from .batch import RENDER_MODES, Batch, check_render_mode
 from .registration import make_task
+from .shell import TaskShell
 from .task import MemoryTask
 
 Observations = npt.NDArray[np.float32]
@@ -19,7 +20,7 @@ Flags = npt.NDArray[np.bool_]
 _AUTORESETS = (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP)
 
 
-class MemoryVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArray[Any]]):
+class MemoryVectorEnv(TaskShell, VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArray[Any]]):
     """N environments of a memory task, stepped together in NumPy arrays.
 
     `infos["is_success"]` (with its mask `_is_success`) is there on steps that end an episode.
@@ -62,11 +63,6 @@ class MemoryVectorEnv(VectorEnv[Observations, npt.NDArray[np.int64], npt.NDArray
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._ended = np.zeros(num_envs, dtype=np.bool_)
-
-    @property
-    def task(self) -> MemoryTask:
-        """The task, which stays the same for the environment's life."""
-        return self._batch.episode.task
 
     def reset(
         self,

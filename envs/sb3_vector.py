@@ -15,10 +15,11 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvS
 
 from .batch import Batch, check_render_mode
 from .registration import make_task
+from .shell import TaskShell
 from .task import MemoryTask
 
 
-class MemoryVecEnv(VecEnv):
+class MemoryVecEnv(TaskShell, VecEnv):
     """N environments of a memory task, stepped together in NumPy arrays.
 
     An environment that finishes restarts in the same step, and its info has what
@@ -53,26 +54,6 @@ class MemoryVecEnv(VecEnv):
         self._actions = np.zeros(num_envs, dtype=np.int64)
         self._started_at = time.time()
         super().__init__(num_envs, self._batch.observation_space, self._batch.action_space)
-
-    @property
-    def task(self) -> MemoryTask:
-        """The task, which stays the same for the environment's life."""
-        return self._batch.episode.task
-
-    @property
-    def exploration_policy(self) -> tuple[float, ...]:
-        """Probability of every action under the task's exploration policy."""
-        return self.task.exploration_policy
-
-    @property
-    def optimal_return(self) -> float:
-        """Expected undiscounted return of the best policy."""
-        return self.task.optimal_return
-
-    @property
-    def memoryless_return(self) -> float:
-        """Expected undiscounted return of the best policy without memory."""
-        return self.task.memoryless_return
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Seed all noise from the next reset on; one seed serves all environments.

@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from .batch import RENDER_MODES, Batch, check_render_mode
 from .registration import make_task
+from .shell import TaskShell
 from .task import MemoryTask
 
 
-class MemoryEnv(gym.Env[npt.NDArray[np.float32], np.integer[Any]]):
+class MemoryEnv(TaskShell, gym.Env[npt.NDArray[np.float32], np.integer[Any]]):
     """One environment of a memory task; what it is, the task's own docstring says.
 
     The environment truncates itself, and reports `is_success` in the info of an episode's last
@@ -36,11 +37,6 @@ class MemoryEnv(gym.Env[npt.NDArray[np.float32], np.integer[Any]]):
         self.observation_space = self._batch.observation_space
         self.action_space = self._batch.action_space
         self._n_actions = self.task.n_actions
-
-    @property
-    def task(self) -> MemoryTask:
-        """The task, which stays the same for the environment's life."""
-        return self._batch.episode.task
 
     def reset(
         self,

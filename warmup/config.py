@@ -16,8 +16,8 @@ class WarmupConfig:
     """
 
     drive: str = "rollout"
-    """What the states are driven with: "rollout", stretches of the trajectories, or "gaussian", one
-    constant N(0, I) input, as in the paper."""
+    """What the states are driven with: "rollout", stretches of the trajectories, "frame", one of
+    their inputs held constant, or "gaussian", one constant N(0, I) input, as in the paper."""
     n_steps: int = 100
     """Gradient steps."""
     learning_rate: float = 1e-2

@@ -31,7 +31,7 @@ def reachable_vaa(
 
     The states start where the trajectories, cut at random steps, lead to. All states of a layer are
     driven with the same input: one N(0, I) draw for ``drive="gaussian"``, as in the paper; one that
-    the layer reads at a random step of the trajectories for ``drive="rollout"``.
+    the layer reads at a random step of the trajectories for ``drive="rollout"`` and ``"frame"``.
 
     The number of attractors depends on that input, and some inputs leave only one: compare several
     seeds. States that differ after some hundred steps may still be on their way to the same

@@ -115,6 +115,36 @@ def test_gaussian_drive_is_constant_and_differs_between_layers() -> None:
     assert not torch.equal(first, second)
 
 
+def test_a_frame_is_a_real_input_held_constant() -> None:
+    rnn = nn.LSTM(3, 5, num_layers=2)
+    trajectories = noise()
+    (network,) = find_networks(rnn, trajectories)
+    below = network.layers[0].whole(network.inputs)[0].detach()  # (T, N, 5)
+    generator = torch.Generator().manual_seed(0)
+    shown = set()
+    for _ in range(50):
+        first, second = DRIVES["frame"](network, 7, generator)
+        assert torch.equal(first, first[:1].expand(7, 3))
+        assert torch.equal(second, second[:1].expand(7, 5))
+        assert not second.requires_grad
+        ((t, n),) = (network.inputs == first[0]).all(-1).nonzero().tolist()
+        assert t < trajectories.lengths[n]
+        torch.testing.assert_close(second[0], below[t, n])
+        shown.add((t, n))
+    assert len(shown) > 10
+
+
+def test_a_frame_is_seeded() -> None:
+    (network,) = find_networks(nn.GRU(3, 5), noise())
+
+    def frames(seed: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return torch.cat([DRIVES["frame"](network, 2, generator)[0] for _ in range(5)])
+
+    assert torch.equal(frames(0), frames(0))
+    assert not torch.equal(frames(0), frames(1))
+
+
 class Shared(nn.Module):
     """A policy whose actor and critic are one network."""
 

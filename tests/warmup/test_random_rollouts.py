@@ -11,7 +11,7 @@ import torch
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from numpy.typing import NDArray
-from stable_baselines3.common.vec_env import DummyVecEnv
+from stable_baselines3.common.vec_env import DummyVecEnv, VecCheckNan
 
 from warmrl.envs import make_vec_env
 from warmrl.warmup import Trajectories, random_rollouts
@@ -116,6 +116,31 @@ def test_the_stated_exploration_policy_is_used(shell: Callable[[Any], Any]) -> N
     assert actions(random_rollouts(shell(lambda: Countdown(9)), 6, seed=0)) == {0, 1, 2}
     assert actions(random_rollouts(shell(lambda: Lazy(9)), 6, seed=0)) == {1, 2}
     assert actions(random_rollouts(shell(lambda: Lazy(9)), 6, seed=0, policy=(1, 0, 0))) == {0}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: gymnasium.make("warmrl.envs:warmrl/TMaze-v0", length=5),
+        lambda: gymnasium.wrappers.TransformReward(
+            gymnasium.make("warmrl/TMaze-v0", length=5), lambda r: r
+        ),
+        lambda: gymnasium.make_vec("warmrl/TMaze-v0", 4, length=5),
+        lambda: gymnasium.make_vec("warmrl/TMaze-v0", 4, vectorization_mode="sync", length=5),
+        lambda: gymnasium.wrappers.vector.RecordEpisodeStatistics(
+            gymnasium.make_vec("warmrl/TMaze-v0", 4, length=5)
+        ),
+        lambda: make_vec_env("warmrl/TMaze-v0", 4, length=5),
+        lambda: DummyVecEnv([lambda: gymnasium.make("warmrl/TMaze-v0", length=5)]),
+        lambda: VecCheckNan(make_vec_env("warmrl/TMaze-v0", 4, length=5)),
+    ],
+)
+def test_a_memory_task_is_explored_by_its_own_policy(make: Callable[[], Any]) -> None:
+    trajectories = random_rollouts(make(), 300, seed=0)
+    shares = tensor(trajectories)[1:][trajectories.valid[1:]][:, :4].mean(0)
+    torch.testing.assert_close(
+        shares, torch.tensor([1 / 2, 1 / 6, 1 / 6, 1 / 6]), atol=0.03, rtol=0
+    )
 
 
 def test_a_function_as_policy() -> None:

@@ -204,7 +204,7 @@ def test_layers_without_halves_are_warmed_up_whole() -> None:
     assert changed(stack, before) == set(before)
 
 
-@pytest.mark.parametrize("drive", ["rollout", "gaussian"])
+@pytest.mark.parametrize("drive", ["frame", "rollout", "gaussian"])
 def test_same_seed_same_bits(drive: str) -> None:
     def run(seed: int) -> tuple[Any, Tensor]:
         rnn = seeded(nn.LSTM, 5, 8, num_layers=2)

@@ -14,7 +14,7 @@ from warmrl.warmup.networks import Network
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"drive": "noise"}, "drive='noise' must be one of gaussian, rollout"),
+        ({"drive": "noise"}, "drive='noise' must be one of frame, gaussian, rollout"),
         ({"cut": "middle"}, "cut='middle' must be one of log_uniform, uniform"),
         ({"n_steps": 0}, "n_steps=0 must be at least 1"),
         ({"batch_size": 1}, "batch_size=1 must be at least 2"),

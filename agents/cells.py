@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from .gru_loop import gru_loop
+
 Weights = Mapping[str, Tensor]
 
 
@@ -220,7 +222,11 @@ class GRU(Cell):
     def sequence(
         cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """T steps by torch's fused kernel; see :meth:`Cell.sequence`."""
+        """T steps by a fused loop; see :meth:`Cell.sequence`."""
+        if _needs_own_gradient(x):
+            sizes = [x.shape[1]] * len(x)
+            out, h = gru_loop(x.flatten(0, 1), h, sizes, *_flat(weights))
+            return out.view(*x.shape[:2], -1), h, c
         out, h = torch.gru(x, h[None], _flat(weights), *_settings(), False)
         return out, h[0], c
 
@@ -228,24 +234,26 @@ class GRU(Cell):
     def packed_sequence(
         cls, weights: Weights, x: PackedSequence, h: Tensor, c: Tensor
     ) -> tuple[PackedSequence, Tensor, Tensor]:
-        """Packed sequences by torch's fused kernel; see :meth:`Cell.packed_sequence`."""
-        data, h = torch.gru(
-            x.data,
-            x.batch_sizes,
-            _sorted(h, x)[None],
-            _flat(weights),
-            True,
-            1,
-            0.0,
-            torch.is_grad_enabled(),
-            False,
-        )
-        return x._replace(data=data), _unsorted(h[0], x), c
+        """Packed sequences by a fused loop; see :meth:`Cell.packed_sequence`."""
+        first = _sorted(h, x)
+        if _needs_own_gradient(x.data):
+            data, last = gru_loop(x.data, first, x.batch_sizes.tolist(), *_flat(weights))
+        else:
+            data, last = torch.gru(
+                x.data, x.batch_sizes, first[None], _flat(weights), *_settings()
+            )  # fmt: skip
+            last = last[0]
+        return x._replace(data=data), _unsorted(last, x), c
 
 
 def _settings() -> tuple[bool, int, float, bool, bool]:
     """Of torch's kernels: biases, one layer, no dropout, keep what a gradient needs, one way."""
     return True, 1, 0.0, torch.is_grad_enabled(), False
+
+
+def _needs_own_gradient(x: Tensor) -> bool:
+    """Whether torch's kernels would run with a gradient on a CPU, where theirs is slow."""
+    return x.device.type == "cpu" and torch.is_grad_enabled()
 
 
 def _flat(weights: Weights) -> list[Tensor]:

@@ -1,0 +1,50 @@
+"""Many steps of sequences of different lengths, in the layout of a ``PackedSequence``.
+
+Step after step, each only of the sequences that are still running, longest first: with
+``sizes = [3, 2, 2]`` rows 0-2 are the first step of the three sequences, rows 3-4 the second step
+of the two longest, and so on. Sequences of one length T are the case ``sizes = [N] * T``.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+CHUNK = 1 << 15  # numbers per block of a chunk: a few blocks of them stay in a core's cache
+
+
+def states_before(first: Tensor, after: Sequence[Tensor], sizes: Sequence[int]) -> list[Tensor]:
+    """The state that each step starts from.
+
+    :param first: the state before the first step [N, H]
+    :param after: the state after each step, of the sequences running in it [n_t, H]
+    :param sizes: n_t, from N downwards
+    :return: for each step [n_t, H]
+    """
+    before = [first, *after[:-1]]
+    return [state if len(state) == n else state[:n] for state, n in zip(before, sizes, strict=True)]
+
+
+def states_at_end(after: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
+    """The state after each sequence's own last step [N, H]; see :func:`states_before`."""
+    ends = [
+        state[going_on:]
+        for state, n, going_on in zip(after, sizes, [*sizes[1:], 0], strict=True)
+        if going_on < n
+    ]
+    return torch.cat(ends[::-1])
+
+
+def chunks(sizes: Sequence[int], n_rows: int) -> list[tuple[slice, slice]]:
+    """Cut the steps into stretches of about ``n_rows`` rows.
+
+    :param sizes: n_t, from N downwards
+    :return: for each stretch the steps and the rows that it covers
+    """
+    cuts, first, row, begun = [], 0, 0, 0
+    for step, size in enumerate(sizes):
+        row += size
+        if row - begun >= n_rows or step == len(sizes) - 1:
+            cuts.append((slice(first, step + 1), slice(begun, row)))
+            first, begun = step + 1, row
+    return cuts

@@ -38,19 +38,25 @@ def one_line_errors() -> Iterator[None]:
         fail(str(error))
 
 
-def parse(config: type[Config], args: Sequence[str] | None = None) -> Config:
+def parse(
+    config: type[Config], args: Sequence[str] | None = None, default: Config | None = None
+) -> Config:
     """Read a configuration from the command line.
 
     :param config: a dataclass; its docstrings become the help
     :param args: the arguments; those of the process if absent
+    :param default: what holds where no argument is given; the dataclass's own defaults if absent
     """
     box = io.StringIO()
     try:
         with contextlib.redirect_stderr(box):
-            return tyro.cli(config, args=args)
+            if default is None:
+                return tyro.cli(config, args=args)
+            return tyro.cli(config, args=args, default=default)
     except SystemExit as stop:
         if stop.code:
-            fail(_first_paragraph(box.getvalue()))
+            said = _first_paragraph(box.getvalue())
+            fail(said.removeprefix(f"Error parsing {config.__name__}: "))
         raise
 
 

@@ -1,5 +1,6 @@
 """Train a warmed-up recurrent agent, and evaluate it over delays that it never saw."""
 
+import dataclasses
 import sys
 import time
 from collections.abc import Sequence
@@ -7,24 +8,28 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import configure
 
 from warmrl.agents import Agent, RecurrentPPO
-from warmrl.command_line import one_line_errors, parse
+from warmrl.command_line import UserError, fail, one_line_errors, parse
 from warmrl.envs.arguments import delay_bounds
-from warmrl.evaluation import (
-    DelayResult,
-    check_delays,
-    print_table,
-    success_figure,
-    sweep,
-    write_evaluation,
+from warmrl.evaluate import check_device, progress_bar
+from warmrl.evaluation import check_delays, print_table, success_figure, sweep, write_evaluation
+from warmrl.training import (
+    ProgressBar,
+    RunFolder,
+    StopWhenSolved,
+    TrainConfig,
+    build_env,
+    build_model,
+    check_unchanged,
+    config_of,
+    load_model,
+    task_of,
 )
-from warmrl.training import ProgressBar, RunFolder, StopWhenSolved, TrainConfig
-from warmrl.training.config import build_env, build_model, task_of
 from warmrl.warmup import WarmupResult, random_rollouts, warm_up
 
 DELAY_FACTORS = (1, 10, 100, 1000)
+INTERRUPTED = 130  # exit status of a program ended by Ctrl-C
 
 
 class Trained(NamedTuple):
@@ -42,27 +47,87 @@ def train(
     config: TrainConfig,
     callbacks: Sequence[BaseCallback] = (),
     model: RecurrentPPO | None = None,
+    bar: ProgressBar | None = None,
 ) -> Trained:
-    """Warm up and train one agent; writes nothing.
+    """Warm up and train one agent, or train one further; writes nothing.
 
     :param config: the run
     :param callbacks: further callbacks of ``learn``
-    :param model: the untrained agent, if it is built already
+    :param model: the agent, if there is one already; it is warmed up only if it is untrained
+    :param bar: shows how it goes
+    :raises UserError: if observations or rewards of the environment are not finite, or its episodes
+        cannot be warmed up on
     """
     model = build_model(config, build_env(config)) if model is None else model
-    env = model.get_env()
-    assert env is not None
     start = time.perf_counter()
-    warmup = None
-    if config.warmup_config is not None:
-        trajectories = random_rollouts(env, config.warmup_episodes, seed=config.seed)
-        warmup = warm_up(model, trajectories, config.warmup_config)
+    warmup = warm(config, model, bar) if model.num_timesteps == 0 else None
     warmed = time.perf_counter()
     solved = StopWhenSolved(config.solved_rollouts if config.stop_when_solved else None)
-    bar = ProgressBar(config.total_timesteps, None if warmup is None else warmup.mean_vaa_after)
-    model.learn(config.total_timesteps, callback=[solved, bar, *callbacks])
+    shown = [] if bar is None else [bar]
+    model.learn(
+        config.total_timesteps - model.num_timesteps,
+        callback=[solved, *shown, *callbacks],
+        reset_num_timesteps=model.num_timesteps == 0,
+    )
     end = time.perf_counter()
     return Trained(model, warmup, solved.solved_at, warmed - start, end - warmed)
+
+
+def warm(
+    config: TrainConfig, model: RecurrentPPO, bar: ProgressBar | None = None
+) -> WarmupResult | None:
+    """Warm up an agent on rollouts of its own environments, if the configuration says so."""
+    env = model.get_env()
+    if config.warmup_config is None or env is None:
+        return None
+    try:
+        trajectories = random_rollouts(
+            env, config.warmup_episodes, config.seed, max_steps=config.warmup_episode_steps
+        )
+        step = None if bar is None else bar.on_warmup_step
+        result = warm_up(model, trajectories, config.warmup_config, step)
+    except ValueError as error:
+        raise UserError(f"warmup={config.warmup!r} on env={config.env!r}: {error}") from error
+    if bar is not None:
+        bar.vaa = result.mean_vaa_after
+    return result
+
+
+def train_into(folder: RunFolder, config: TrainConfig, model: RecurrentPPO) -> Trained:
+    """Train, and save what was learned, also when it is cut short.
+
+    Ctrl-C exits with status 130, values that are not finite with status 2; any other exception
+    goes on.
+    """
+    learned = model._n_updates
+    try:
+        with ProgressBar(config.warmup_steps, config.total_timesteps) as bar:
+            trained = train(config, model=model, bar=bar)
+    except BaseException as error:
+        model.logger.close()
+        if model._n_updates > learned:
+            folder.save(model, config, {"steps": model.num_timesteps, "complete": False})
+            kept = f"{model.num_timesteps:,} steps are saved in {folder.path}"
+            kept += f"; go on with: python train.py --resume {folder.path}"
+        elif config.resume is None:
+            folder.discard()
+            kept = "nothing was learned yet, nothing is saved"
+        else:
+            kept = f"nothing was learned, {folder.path} is as it was"
+        if isinstance(error, KeyboardInterrupt):
+            print(f"interrupted: {kept}", file=sys.stderr)
+            raise SystemExit(INTERRUPTED) from None
+        if isinstance(error, UserError):
+            fail(f"{error} ({kept})")
+        raise
+    model.logger.close()
+    summary: dict[str, Any] = {"steps": model.num_timesteps, "complete": True}
+    summary["solved_at"] = trained.solved_at
+    if trained.warmup is not None:
+        summary["vaa_before"] = trained.warmup.mean_vaa_before
+        summary["vaa_after"] = trained.warmup.mean_vaa_after
+    folder.save(model, config, summary)
+    return trained
 
 
 def evaluation_delays(config: TrainConfig, env: Any) -> tuple[int, ...]:
@@ -73,22 +138,41 @@ def evaluation_delays(config: TrainConfig, env: Any) -> tuple[int, ...]:
     return tuple(factor * delay_bounds(task.delay)[1] for factor in DELAY_FACTORS)
 
 
-def evaluate(config: TrainConfig, trained: Trained, folder: RunFolder) -> list[DelayResult]:
-    """Evaluate over the delays, and write ``evaluation.json`` and its figure."""
-    env = trained.model.get_env()
+def evaluate(config: TrainConfig, model: RecurrentPPO, folder: RunFolder, console: Console) -> None:
+    """Evaluate over the delays: a table, ``evaluation.json`` and its figure."""
+    env = model.get_env()
     task = task_of(env)
-    results = sweep(
-        Agent(trained.model),
-        config.env,
-        config.env_arguments,
-        evaluation_delays(config, env),
-        config.eval_episodes,
-        seed=config.seed,
-    )
-    write_evaluation(
-        folder.path, results, figure=None if task is None else success_figure(results, task)
-    )
-    return results
+    delays = evaluation_delays(config, env)
+    with progress_bar(len(delays)) as progress:
+        results = sweep(
+            Agent(model),
+            config.env,
+            config.env_arguments,
+            delays,
+            config.eval_episodes,
+            seed=config.seed,
+            progress=progress,
+        )
+    figure = None if task is None else success_figure(results, task)
+    write_evaluation(folder.path, results, figure=figure)
+    print_table(results, "delay" if task is None else task.delay_name, console)
+
+
+def read_config(args: Sequence[str] | None) -> TrainConfig:
+    """The configuration of the command line; for ``--resume``, on top of the run's own.
+
+    :raises ValueError, OSError: if there is no such run, or what it is would change
+    """
+    config = parse(TrainConfig, args)
+    if config.resume is None:
+        return config
+    before = config_of(config.resume)
+    # tyro would turn a mapping that is there into options of its own.
+    changed = parse(TrainConfig, args, dataclasses.replace(before, env_kwargs={}))
+    if not changed.env_kwargs:
+        changed = dataclasses.replace(changed, env_kwargs=before.env_kwargs)
+    check_unchanged(changed, before)
+    return changed
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -98,30 +182,38 @@ def main(args: Sequence[str] | None = None) -> None:
     """
     console = Console(highlight=False, soft_wrap=True)
     with one_line_errors():
-        config = parse(TrainConfig, args)
-        env = build_env(config)
-        model = build_model(config, env)
-        check_delays(task_of(env), config.env, evaluation_delays(config, env))
+        config = read_config(args)
+        check_device(config.device)
         folder = RunFolder(config.folder)
-        formats = ["csv", "tensorboard"] if config.tensorboard else ["csv"]
-        model.set_logger(configure(str(folder.path), formats))
+        folder.check_free() if config.resume is None else folder.check_writable()
+        env = build_env(config)
+        task = task_of(env)
+        check_delays(task, config.env, evaluation_delays(config, env))
+        if config.resume is None:
+            model = build_model(config, env)
+            folder.claim()
+        else:
+            model = load_model(config, env)
+        model.set_logger(folder.logger(config.tensorboard))
+    layers = f"{'double ' if config.double else ''}{config.cell.upper()} of {config.hidden_size}"
     warmed = "" if config.warmup == "none" else f", warmed up ({config.warmup})"
-    layers = f"{'double ' if config.double else ''}{config.cell.upper()} {config.hidden_size}"
-    console.print(f"training {layers}{warmed} on {config.env} {config.env_arguments}")
-    trained = train(config, model=model)
+    at = f" from {model.num_timesteps:,} steps on" if config.resume else ""
+    console.print(f"training a {layers}{warmed} on {task or config.env}{at}")
+    trained = train_into(folder, config, model)
     if trained.warmup is not None:
         before, after = trained.warmup.mean_vaa_before, trained.warmup.mean_vaa_after
         console.print(
             f"warmed up in {trained.warmup_seconds:.1f} s: VAA {before:.3f} -> {after:.3f}"
         )
-    steps = f"{model.num_timesteps:,} steps, {trained.training_seconds:.1f} s"
-    outcome = "not solved" if trained.solved_at is None else f"solved at {trained.solved_at:,}"
-    console.print(f"trained for {steps}: {outcome}")
-    folder.save(model, config, {"solved_at": trained.solved_at, "steps": model.num_timesteps})
-    results = evaluate(config, trained, folder)
-    task = task_of(env)
-    print_table(results, "delay" if task is None else task.delay_name, console)
-    console.print(f"saved in {folder.path}; try: python evaluate.py {folder.path} --certify")
+    solved = f": solved at {trained.solved_at:,}" if trained.solved_at is not None else ""
+    if task is not None and not solved:
+        solved = ": not solved"
+    seconds = trained.training_seconds
+    console.print(f"trained up to {model.num_timesteps:,} steps in {seconds:.1f} s{solved}")
+    evaluate(config, model, folder, console)
+    env.close()
+    certify = " --certify" if task is not None and task.deterministic else ""
+    console.print(f"saved in {folder.path}; try: python evaluate.py {folder.path}{certify}")
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Direct:
                 TrainConfig(
                     length=(length,),
                     cell=self.cell,
-                    warmup=warmup,  # type: ignore[arg-type]
+                    warmup=warmup,
                     total_timesteps=BUDGETS[length],
                     seed=seed,
                     **SETTINGS[length],

@@ -47,7 +47,7 @@ class Horizon:
         return [
             Job(
                 f"{cell} {warmup}",
-                TrainConfig(length=(self.length,), cell=cell, warmup=warmup, seed=seed),  # type: ignore[arg-type]
+                TrainConfig(length=(self.length,), cell=cell, warmup=warmup, seed=seed),
                 self.delays,
                 certify=True,
             )

@@ -17,8 +17,7 @@ from scipy import stats
 from warmrl.agents import Agent
 from warmrl.evaluation import CannotCertify, certify, sweep
 from warmrl.train import train
-from warmrl.training import TrainConfig
-from warmrl.training.config import task_of
+from warmrl.training import TrainConfig, task_of
 
 Row = dict[str, Any]
 

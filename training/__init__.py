@@ -1,7 +1,21 @@
 """What surrounds ``learn``: a run's configuration, its folder and its callbacks."""
 
-from .callbacks import ProgressBar, StopWhenSolved
-from .config import TrainConfig, build_env, build_model
+from .build import build_env, build_model, task_of
+from .callbacks import StopWhenSolved
+from .config import TrainConfig
+from .progress_bar import ProgressBar
+from .resume import check_unchanged, config_of, load_model
 from .run_folder import RunFolder
 
-__all__ = ["ProgressBar", "RunFolder", "StopWhenSolved", "TrainConfig", "build_env", "build_model"]
+__all__ = [
+    "ProgressBar",
+    "RunFolder",
+    "StopWhenSolved",
+    "TrainConfig",
+    "build_env",
+    "build_model",
+    "check_unchanged",
+    "config_of",
+    "load_model",
+    "task_of",
+]

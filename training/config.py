@@ -1,42 +1,65 @@
 """The configuration of a run, checked as a whole before anything is built."""
 
 import dataclasses
+import importlib.util
 import json
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, TypeAlias
 
-import torch
-from gymnasium import spaces
-from stable_baselines3.common.vec_env import VecEnv
+import tyro
 
-from ..agents import CELLS, RecurrentPPO
-from ..envs import TASKS, MemoryTask, make_vec_env
+from ..agents import CELLS
+from ..envs import TASKS
 from ..warmup import WarmupConfig
+from ..warmup.drives import DRIVES
+
+WARMUPS = ("none", *DRIVES)
+
+# How the command line shows the fields whose types say too little or too much.
+Cell: TypeAlias = Annotated[str, tyro.conf.arg(metavar="|".join(CELLS))]
+Warmup: TypeAlias = Annotated[str, tyro.conf.arg(metavar="|".join(WARMUPS))]
+Delay: TypeAlias = Annotated[
+    tuple[int, ...] | None, tyro.conf.arg(metavar="N [N]", help_behavior_hint="")
+]
+Delays: TypeAlias = Annotated[
+    tuple[int, ...] | None, tyro.conf.arg(metavar="N [N ...]", help_behavior_hint="")
+]
+Pairs: TypeAlias = Annotated[
+    dict[str, str | float], tyro.conf.arg(metavar="NAME VALUE ...", help_behavior_hint="")
+]
+Number: TypeAlias = Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")]
+Folder: TypeAlias = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
 
 
 @dataclass
 class TrainConfig:
-    """Train a warmed-up recurrent PPO agent, and evaluate it on delays it never saw.
+    """Train an agent that remembers, and evaluate it on delays that it never saw.
 
-    Without arguments: the T-maze of length 20, a half-warmed double GRU, about half a minute. Other
-    examples: --cell lstm; --length 5 20 --env-kwargs stochasticity 0.3;
-    --env warmrl/DelayedRecall-v0 --delay 1 20.
+    Its recurrent network is warmed up, then recurrent PPO trains it until the task is solved.
+    Without arguments that task is the T-maze of length 20. Other examples:
+
+      python train.py --cell lstm --seed 1
+      python train.py --length 5 20 --env-kwargs stochasticity 0.3
+      python train.py --env warmrl/DelayedRecall-v0 --delay 1 20 --env-kwargs n_symbols 4
+      python train.py --env CartPole-v1 --n-envs 8 --total-timesteps 200000
+      python train.py --resume runs/TMaze-v0-gru-frame-0 --total-timesteps 4000000
     """
 
     env: str = "warmrl/TMaze-v0"
-    """Environment: one of warmrl's ids, or any other Gymnasium id."""
-    length: tuple[int, ...] | None = None
-    """Corridor length of a T-maze: one number, or two for a range drawn in every episode."""
-    delay: tuple[int, ...] | None = None
-    """Delay of a recall task: one number, or two for a range drawn in every episode."""
-    env_kwargs: dict[str, str] = field(default_factory=dict)
-    """Other arguments of the environment, as NAME VALUE pairs: stochasticity 0.3."""
+    """Environment: warmrl/TMaze-v0, warmrl/DelayedRecall-v0, or any other Gymnasium id."""
+    length: Delay = None
+    """Length of a T-maze's corridor (20): one number, or two for a range."""
+    delay: Delay = None
+    """Delay of a recall task in steps (20): one number, or two for a range."""
+    env_kwargs: Pairs = field(default_factory=dict)
+    """Other arguments of the environment, for example: stochasticity 0.3"""
     n_envs: int = 128
     """Environments stepped in parallel."""
 
-    cell: str = "gru"
-    """Recurrent cell: gru or lstm."""
+    cell: Cell = "gru"
+    """Recurrent cell."""
     double: bool = True
     """Double layers: two half-width cells side by side, of which only the first is warmed up."""
     hidden_size: int = 64
@@ -44,25 +67,29 @@ class TrainConfig:
     n_layers: int = 1
     """Recurrent layers."""
 
-    warmup: Literal["none", "gaussian", "rollout", "frame"] = "frame"
-    """Warm-up before training. Its states are driven by: a real input held constant (frame), a
-    stretch of random rollouts (rollout), a constant N(0, I) input as in the paper (gaussian)."""
+    warmup: Warmup = "frame"
+    """What drives the states in the warm-up before training:
+    frame, a real input held constant;
+    rollout, a stretch of random rollouts;
+    gaussian, a constant N(0, I) input, as published;
+    none, for no warm-up."""
     warmup_steps: int = 200
     """Gradient steps of the warm-up."""
     warmup_episodes: int = 256
     """Episodes of the exploration policy that the warm-up sees."""
+    warmup_episode_steps: int = 1000
+    """Steps after which those episodes are cut."""
 
     total_timesteps: int = 2_000_000
     """Environment steps, at most."""
     stop_when_solved: bool = True
-    """Stop once the success rate has been at least 0.99 for a while (only if the environment says
-    what a success is)."""
+    """Stop once the success rate has stayed at 0.99 or above, if the environment reports one."""
     solved_rollouts: int = 10
-    """For how many rollouts in a row, after the first."""
+    """Rollouts for which it has to stay there."""
     learning_rate: float = 1e-3
     """Step size of Adam."""
     n_steps: int = 128
-    """Steps per environment and rollout; gradients reach back no further."""
+    """Steps of each environment per rollout; gradients reach back no further."""
     n_epochs: int = 4
     """Passes over each rollout."""
     n_minibatches: int = 4
@@ -75,44 +102,52 @@ class TrainConfig:
     """Clipping of the policy ratio."""
     ent_coef: float = 0.01
     """Weight of the entropy bonus."""
-    reward_scale: float | None = None
-    """Factor on the rewards learned from; by default one over the optimal return, if known."""
+    reward_scale: Number = None
+    """Factor on the rewards learned from (one over the optimal return, if known)."""
 
     seed: int = 0
-    """Seed of everything."""
+    """Seed of everything random: the same seed gives the same agent."""
     device: str = "cpu"
-    """Where the network runs: cpu, cuda, auto."""
+    """Where the network runs: cpu, cuda or auto."""
     threads: int = 1
     """Threads of torch on the CPU; networks this small seldom gain from more."""
-    run_dir: Path | None = None
-    """Folder of the run, new; by default runs/ENVIRONMENT-CELL-WARMUP-SEED."""
+    run_dir: Folder = None
+    """Folder of the run, a new one (runs/ENVIRONMENT-CELL-WARMUP-SEED)."""
+    resume: Folder = None
+    """Go on with the run in this folder, as it was set, up to --total-timesteps.
+    Unpickles its model.zip, which can execute code: only for runs that you trust."""
     tensorboard: bool = False
     """Also log for TensorBoard (needs the extra "tensorboard")."""
-    eval_delays: tuple[int, ...] | None = None
-    """Delays evaluated at the end; by default the longest trained on times 1, 10, 100 and 1000."""
+    eval_delays: Delays = None
+    """Delays evaluated after training (the longest trained on, times 1, 10, 100 and 1000)."""
     eval_episodes: int = 100
     """Episodes at each of them."""
 
     def __post_init__(self) -> None:
         at_least_one = (
-            *("n_envs", "hidden_size", "n_layers", "warmup_steps", "warmup_episodes", "threads"),
+            *("n_envs", "hidden_size", "n_layers", "threads"),
+            *("warmup_steps", "warmup_episodes", "warmup_episode_steps"),
             *("total_timesteps", "n_steps", "n_epochs", "n_minibatches", "eval_episodes"),
         )
         for name in at_least_one:
             _require(self, name, getattr(self, name) >= 1, "at least 1")
         for name in ("seed", "solved_rollouts", "ent_coef"):
-            _require(self, name, getattr(self, name) >= 0, "at least 0")
+            value = getattr(self, name)
+            _require(self, name, 0 <= value < float("inf"), "at least 0")
         for name in ("gamma", "gae_lambda"):
             _require(self, name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
         for name in ("learning_rate", "clip_range", "reward_scale"):
             value = getattr(self, name)
             _require(self, name, value is None or 0 < value < float("inf"), "a positive number")
-        _require(self, "cell", self.cell in CELLS, f"one of {', '.join(CELLS)}")
+        for name, known in (("cell", CELLS), ("warmup", WARMUPS)):
+            _require(self, name, getattr(self, name) in known, f"one of {', '.join(known)}")
         wide = self.hidden_size >= 2 or not self.double
         _require(self, "hidden_size", wide, "at least 2 in a double layer")
         for name in ("length", "delay"):
             value = getattr(self, name)
             _require(self, name, value is None or len(value) in (1, 2), "one number, or two")
+        found = not self.tensorboard or importlib.util.find_spec("tensorboard") is not None
+        _require(self, "tensorboard", found, "False without: pip install 'warmrl[tensorboard]'")
         if self.n_envs * self.n_steps < 2 * self.n_minibatches:
             raise ValueError(
                 f"n_minibatches={self.n_minibatches} must leave two steps or more in each of them; "
@@ -126,15 +161,16 @@ class TrainConfig:
         :raises ValueError: if a delay does not belong to the environment
         """
         arguments = {name.replace("-", "_"): _parse(v) for name, v in self.env_kwargs.items()}
-        task = TASKS.get(self.env)
+        task = TASKS.get(self.env.removeprefix("warmrl.envs:"))
         for name in ("length", "delay"):
             value = getattr(self, name)
             if value is None:
                 continue
             if task is None or task.delay_name != name:
-                own = "none" if task is None else f"--{task.delay_name}"
+                instead = "" if task is None else f" (what it has is --{task.delay_name})"
                 raise ValueError(
-                    f"{name}={value} does not belong to {self.env}; its delay is {own}"
+                    f"{name}={_shown(value)} must be left out: env={self.env!r} has no "
+                    f"{name}{instead}"
                 )
             arguments[name] = value[0] if len(value) == 1 else value
         return arguments
@@ -142,8 +178,8 @@ class TrainConfig:
     @property
     def folder(self) -> Path:
         """The run folder, given or by default."""
-        task = self.env.split("/")[-1]
-        return self.run_dir or Path("runs") / f"{task}-{self.cell}-{self.warmup}-{self.seed}"
+        env = re.split(r"[:/]", self.env)[-1]
+        return self.run_dir or Path("runs") / f"{env}-{self.cell}-{self.warmup}-{self.seed}"
 
     @property
     def warmup_config(self) -> WarmupConfig | None:
@@ -155,74 +191,29 @@ class TrainConfig:
     def to_json(self) -> dict[str, Any]:
         """Every field as JSON, with the environment's arguments as they were understood."""
         data = dataclasses.asdict(self)
-        return data | {"run_dir": str(self.folder), "env_kwargs": self.env_arguments}
-
-
-def build_env(config: TrainConfig) -> VecEnv:
-    """The training environments.
-
-    :raises ValueError: if the id is unknown or an argument is wrong
-    """
-    env: VecEnv = make_vec_env(config.env, config.n_envs, config.seed, **config.env_arguments)
-    return env
-
-
-def task_of(env: VecEnv) -> MemoryTask | None:
-    """The memory task behind the environments, ``None`` if it is another's environment."""
-    return getattr(env, "task", None)
-
-
-def build_model(config: TrainConfig, env: VecEnv, **kwargs: Any) -> RecurrentPPO:
-    """The untrained agent.
-
-    A policy starts as the environment's exploration policy, where it states one.
-
-    :param kwargs: further arguments of :class:`~warmrl.agents.RecurrentPPO`
-    """
-    torch.set_num_threads(config.threads)
-    task = task_of(env)
-    scale = config.reward_scale
-    if scale is None:
-        scale = 1.0 if task is None else 1 / task.optimal_return
-    space = env.observation_space
-    if isinstance(space, spaces.Dict):
-        policy = "MultiInputRnnPolicy"
-    else:
-        policy = "CnnRnnPolicy" if len(space.shape or ()) == 3 else "MlpRnnPolicy"
-    return RecurrentPPO(
-        policy,
-        env,
-        learning_rate=config.learning_rate,
-        n_steps=config.n_steps,
-        batch_size=config.n_steps * config.n_envs // config.n_minibatches,
-        n_epochs=config.n_epochs,
-        gamma=config.gamma,
-        gae_lambda=config.gae_lambda,
-        clip_range=config.clip_range,
-        ent_coef=config.ent_coef,
-        reward_scale=scale,
-        policy_kwargs={
-            "cell": config.cell,
-            "double": config.double,
-            "lstm_hidden_size": config.hidden_size,
-            "n_lstm_layers": config.n_layers,
-            "action_prior": None if task is None else task.exploration_policy,
-        },
-        stats_window_size=200,
-        seed=config.seed,
-        device=config.device,
-        **kwargs,
-    )
+        resume = None if self.resume is None else str(self.resume)
+        return data | {
+            "run_dir": str(self.folder),
+            "resume": resume,
+            "env_kwargs": self.env_arguments,
+        }
 
 
 def _parse(value: Any) -> Any:
     """A value from the command line: JSON where it is, else the word itself."""
+    if value in ("True", "False"):
+        return value == "True"
     try:
         return json.loads(value)
     except (ValueError, TypeError):
         return value
 
 
+def _shown(value: Any) -> str:
+    """A value as the command line has it."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else repr(value)
+
+
 def _require(config: TrainConfig, name: str, holds: bool, right: str) -> None:
     if not holds:
-        raise ValueError(f"{name}={getattr(config, name)} must be {right}")
+        raise ValueError(f"{name}={_shown(getattr(config, name))} must be {right}")

@@ -1,5 +1,6 @@
 """The folder of one run."""
 
+import os
 import platform
 from pathlib import Path
 from typing import Any
@@ -9,46 +10,96 @@ import numpy as np
 import sb3_contrib
 import stable_baselines3
 import torch
+from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputFormat
 
 from .. import __version__
 from ..agents import Agent, RecurrentPPO
 from .config import TrainConfig
+from .progress_csv import ProgressCsv
 
+CONFIG_FILE = "config.json"
 MODEL_FILE = "model.zip"
-PARTIAL_MODEL_FILE = "partial.zip"
+PROGRESS_FILE = "progress.csv"
 
 
 class RunFolder:
-    """A new folder with everything that a run leaves behind.
+    """A folder with everything that a run leaves behind.
 
     ``config.json``, ``progress.csv``, ``model.zip`` (Stable-Baselines3), ``policy.safetensors``;
     evaluation adds ``evaluation.json`` and its figure.
 
-    :param path: the folder; it must not exist, or be empty
-    :raises FileExistsError: if it holds something already
-    :raises OSError: if it cannot be made or written
+    :param path: the folder
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if path.exists() and not path.is_dir():
-            raise FileExistsError(f"run_dir={str(path)!r} is a file; it must be a new folder")
-        if path.exists() and any(path.iterdir()):
-            raise FileExistsError(f"run_dir={str(path)!r} exists; it must be a new folder")
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / ".writable"
-        probe.touch()
-        probe.unlink()
+        self._made: list[Path] = []
+
+    def check_free(self) -> None:
+        """Check that the folder can be made, without making it.
+
+        :raises FileExistsError: if it holds something already, or is a file
+        :raises OSError: if it cannot be made or written
+        """
+        field = f"run_dir={str(self.path)!r}"
+        if self.path.exists() and not self.path.is_dir():
+            raise FileExistsError(f"{field} is a file; it must be a new folder")
+        if self.path.exists() and any(self.path.iterdir()):
+            raise FileExistsError(
+                f"{field} exists; it must be a new folder (or continue that run: --resume)"
+            )
+        above = next(p for p in (self.path, *self.path.absolute().parents) if p.exists())
+        if not above.is_dir():
+            raise NotADirectoryError(f"{field} cannot be made: {above} is a file")
+        self.check_writable(above)
+
+    def check_writable(self, folder: Path | None = None) -> None:
+        """Check that files can be made in the folder, or in another.
+
+        :raises PermissionError: if not
+        """
+        if not os.access(folder or self.path, os.W_OK | os.X_OK):
+            raise PermissionError(
+                f"run_dir={str(self.path)!r} cannot be written: no permission in "
+                f"{folder or self.path}"
+            )
+
+    def claim(self) -> None:
+        """Make the folder.
+
+        :raises OSError: if it cannot be made
+        """
+        above = (self.path, *self.path.parents)
+        self._made = [path for path in above if not path.exists()]
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def discard(self) -> None:
+        """Remove what :meth:`claim` made, and the files of a run that came to nothing."""
+        for file in self.path.iterdir():
+            file.unlink()
+        for folder in self._made:
+            if not any(folder.iterdir()):
+                folder.rmdir()
+
+    def logger(self, tensorboard: bool) -> Logger:
+        """A logger that writes ``progress.csv``, after what is there, and TensorBoard's files."""
+        writers: list[KVWriter] = [ProgressCsv(self.path / PROGRESS_FILE)]
+        if tensorboard:
+            writers.append(TensorBoardOutputFormat(str(self.path)))
+        return Logger(str(self.path), writers)
 
     def save(self, model: RecurrentPPO, config: TrainConfig, summary: dict[str, Any]) -> None:
         """Write the agent, for Stable-Baselines3 and for :class:`~warmrl.agents.Agent`.
+
+        Each file is written whole or not at all.
 
         :param model: the agent
         :param config: its configuration
         :param summary: what happened, for ``config.json``
         """
-        model.save(self.path / PARTIAL_MODEL_FILE)
-        (self.path / PARTIAL_MODEL_FILE).replace(self.path / MODEL_FILE)
+        partial = self.path / f"{MODEL_FILE}.partial"
+        model.save(partial)
+        partial.replace(self.path / MODEL_FILE)
         versions = {
             "warmrl": __version__,
             "python": platform.python_version(),

@@ -1,0 +1,123 @@
+"""From a configuration to its environments and its untrained agent."""
+
+from typing import Any
+
+import gymnasium
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
+from stable_baselines3.common.vec_env import VecEnv
+
+from ..agents import RecurrentPPO
+from ..envs import MemoryTask, make_vec_env
+from .config import TrainConfig
+from .finite import FiniteVecEnv
+
+SMALLEST_IMAGE = 36  # pixels a side; SB3's NatureCNN has nothing left of smaller ones
+PARTS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+
+
+def build_env(config: TrainConfig) -> VecEnv:
+    """The training environments.
+
+    :raises ValueError: if the id is unknown, an argument is wrong, or a package is missing
+    :raises TypeError: if the environment does not have an argument
+    """
+    try:
+        env = make_vec_env(config.env, config.n_envs, config.seed, **config.env_arguments)
+    except gymnasium.error.Error as error:
+        raise ValueError(f"env={config.env!r} cannot be made: {error}") from error
+    return env if task_of(env) else FiniteVecEnv(env, config.env)
+
+
+def task_of(env: VecEnv) -> MemoryTask | None:
+    """The memory task behind the environments, ``None`` if it is another's environment."""
+    return getattr(env, "task", None)
+
+
+def build_model(config: TrainConfig, env: VecEnv, **kwargs: Any) -> RecurrentPPO:
+    """The untrained agent.
+
+    A policy starts as the environment's exploration policy, where it states one.
+
+    :param kwargs: further arguments of :class:`~warmrl.agents.RecurrentPPO`
+    :raises ValueError: if there is no policy for the environment's spaces
+    """
+    torch.set_num_threads(config.threads)
+    task = task_of(env)
+    scale = config.reward_scale
+    if scale is None:
+        scale = 1.0 if task is None else 1 / task.optimal_return
+    _check_actions(config.env, env.action_space)
+    return quiet(
+        RecurrentPPO(
+            policy_name(config.env, env.observation_space),
+            env,
+            learning_rate=config.learning_rate,
+            n_steps=config.n_steps,
+            batch_size=config.n_steps * config.n_envs // config.n_minibatches,
+            n_epochs=config.n_epochs,
+            gamma=config.gamma,
+            gae_lambda=config.gae_lambda,
+            clip_range=config.clip_range,
+            ent_coef=config.ent_coef,
+            reward_scale=scale,
+            policy_kwargs={
+                "cell": config.cell,
+                "double": config.double,
+                "lstm_hidden_size": config.hidden_size,
+                "n_lstm_layers": config.n_layers,
+                "action_prior": None if task is None else task.exploration_policy,
+            },
+            stats_window_size=200,
+            seed=config.seed,
+            device=config.device,
+            **kwargs,
+        )
+    )
+
+
+def quiet(model: RecurrentPPO) -> RecurrentPPO:
+    """A model that logs nothing; SB3's own would leave a folder among the temporary files."""
+    model.set_logger(Logger(folder=None, output_formats=[]))
+    return model
+
+
+def policy_name(env_id: str, space: spaces.Space[Any]) -> str:
+    """The policy for an observation space: small images are flattened, large ones convolved.
+
+    :raises ValueError: if there is none
+    """
+    if isinstance(space, spaces.Dict):
+        for key, part in space.items():
+            if not isinstance(part, PARTS):
+                raise ValueError(f"env={env_id!r}: observation {key!r} is {part}; {_right(PARTS)}")
+            if is_image_space(part) and _side(part) < SMALLEST_IMAGE:
+                raise ValueError(
+                    f"env={env_id!r}: observation {key!r} of shape {part.shape} must be an image "
+                    f"of at least {SMALLEST_IMAGE} pixels a side, or be flattened by a wrapper"
+                )
+        return "MultiInputRnnPolicy"
+    if not isinstance(space, PARTS):
+        raise ValueError(f"env={env_id!r}: observations are {space}; {_right((*PARTS, dict))}")
+    large = is_image_space(space) and _side(space) >= SMALLEST_IMAGE
+    return "CnnRnnPolicy" if large else "MlpRnnPolicy"
+
+
+def _check_actions(env_id: str, space: spaces.Space[Any]) -> None:
+    if not isinstance(space, PARTS):
+        raise ValueError(f"env={env_id!r}: actions are {space}; {_right(PARTS)}")
+    if isinstance(space, spaces.Box) and not space.is_bounded():
+        raise ValueError(f"env={env_id!r}: actions are {space}; their bounds must be finite")
+
+
+def _side(image: spaces.Space[Any]) -> int:
+    """The smaller of an image's height and width (pixels)."""
+    assert isinstance(image, spaces.Box)
+    first = is_image_space_channels_first(image)
+    return min(image.shape[1:] if first else image.shape[:2])
+
+
+def _right(kinds: tuple[type, ...]) -> str:
+    return f"they must be {', '.join(kind.__name__.title() for kind in kinds)}"

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from .gru_loop import gru_loop
+from .lstm_loop import lstm_loop
 
 Weights = Mapping[str, Tensor]
 
@@ -32,6 +33,7 @@ class Cell(ABC):
 
     weight_shapes: ClassVar[dict[str, WeightShape]]
     cell_state: ClassVar[bool] = False  # whether c is used; otherwise it is passed on untouched
+    padding_is_cheap: ClassVar[bool] = False  # on a CPU, `sequence` so fast that it beats packing
 
     @staticmethod
     def project(weights: Weights, x: Tensor) -> Tensor:
@@ -128,6 +130,7 @@ class LSTM(Cell):
         "bias_hh": WeightShape("gate", 4),
     }
     cell_state: ClassVar = True
+    padding_is_cheap: ClassVar = True
 
     @staticmethod
     def gates(weights: Weights, projected: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -158,37 +161,22 @@ class LSTM(Cell):
         cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """T steps by torch's fused kernel; see :meth:`Cell.sequence`."""
-        out, h, c = torch.lstm(
-            x,
-            (h[None], c[None]),
-            _flat(weights),
-            True,
-            1,
-            0.0,
-            torch.is_grad_enabled(),
-            False,
-            False,
-        )
+        out, h, c = torch.lstm(x, (h[None], c[None]), _flat(weights), *_settings(), False)
         return out, h[0], c[0]
 
     @classmethod
     def packed_sequence(
         cls, weights: Weights, x: PackedSequence, h: Tensor, c: Tensor
     ) -> tuple[PackedSequence, Tensor, Tensor]:
-        """Packed sequences by torch's fused kernel; see :meth:`Cell.packed_sequence`."""
-        state = (_sorted(h, x)[None], _sorted(c, x)[None])
-        data, h, c = torch.lstm(
-            x.data,
-            x.batch_sizes,
-            state,
-            _flat(weights),
-            True,
-            1,
-            0.0,
-            torch.is_grad_enabled(),
-            False,
-        )
-        return x._replace(data=data), _unsorted(h[0], x), _unsorted(c[0], x)
+        """Packed sequences by a fused loop; see :meth:`Cell.packed_sequence`."""
+        h, c = _sorted(h, x), _sorted(c, x)
+        if _needs_own_gradient(x.data):
+            data, h, c = lstm_loop(x.data, h, c, x.batch_sizes.tolist(), *_flat(weights))
+        else:
+            state = (h[None], c[None])
+            data, h, c = torch.lstm(x.data, x.batch_sizes, state, _flat(weights), *_settings())
+            h, c = h[0], c[0]
+        return x._replace(data=data), _unsorted(h, x), _unsorted(c, x)
 
 
 @register_cell("gru")

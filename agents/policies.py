@@ -15,8 +15,10 @@ from stable_baselines3.common.torch_layers import (
 )
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
+from torch.nn.utils.rnn import PackedSequence
 
 from .layers import RecurrentStack, State
+from .sequence_buffer import PackedStates
 
 
 class MlpRnnPolicy(RecurrentActorCriticPolicy):
@@ -97,6 +99,12 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
             self.cell, self.features_dim, hidden_size, n_layers, self.double_layers
         )
 
+    @property
+    def prefers_packed(self) -> bool:
+        """Whether minibatches of packed sequences are evaluated faster than padded ones."""
+        on_cpu = torch.device(self.device).type == "cpu"
+        return not (on_cpu and self.lstm_actor.layers[0].cell.padding_is_cheap)
+
     def _get_constructor_parameters(self) -> dict[str, Any]:
         n_layers, _, hidden_size = self.lstm_hidden_state_shape
         data: dict[str, Any] = super()._get_constructor_parameters()
@@ -145,30 +153,41 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         self,
         obs: Tensor | dict[str, Tensor],
         actions: Tensor,
-        lstm_states: RNNStates,
+        lstm_states: RNNStates | PackedStates,
         episode_starts: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Values, log-probabilities and entropies of actions taken, along whole sequences.
 
-        :param obs: observations [n_seq * T, ...], sequence after sequence
-        :param actions: [n_seq * T, ...]
+        :param obs: observations [S, ...], sequence after sequence, or packed
+        :param actions: [S, ...]
         :param lstm_states: the states before each sequence
-        :param episode_starts: [n_seq * T]
-        :return: values [n_seq * T, 1], log-probabilities and entropies [n_seq * T]
+        :param episode_starts: [S]
+        :return: values [S, 1], log-probabilities and entropies [S]
         """
         if isinstance(self.action_space, spaces.MultiBinary):
             actions = actions.float()  # Bernoulli refuses the int8 of sb3-contrib's buffer
-        if not (self.shared_lstm and self.value_gradient):
-            values, log_prob, entropy = super().evaluate_actions(
-                obs, actions, lstm_states, episode_starts
-            )
-            return values, log_prob, entropy
+
+        def run(features: Tensor, state: State, trunk: nn.Module) -> Tensor:
+            if isinstance(lstm_states, PackedStates):
+                packed: Tensor = trunk(PackedSequence(features, lstm_states.sizes), state)[0].data
+                return packed
+            return self._process_sequence(features, state, episode_starts, trunk)[0]
+
         features = self.extract_features(obs)
-        trunk, _ = self._process_sequence(
-            features, lstm_states.pi, episode_starts, self.lstm_actor
-        )  # fmt: skip
-        distribution = self._get_action_dist_from_latent(self.mlp_extractor.forward_actor(trunk))
-        values = self.value_net(self.mlp_extractor.forward_critic(trunk))
+        pi_features, vf_features = (
+            (features, features) if self.share_features_extractor else features
+        )
+        latent_pi = run(pi_features, lstm_states.pi, self.lstm_actor)
+        if self.lstm_critic is not None:
+            latent_vf = run(vf_features, lstm_states.vf, self.lstm_critic)
+        elif self.shared_lstm:
+            latent_vf = latent_pi if self.value_gradient else latent_pi.detach()
+        else:
+            latent_vf = self.critic(vf_features)
+        distribution = self._get_action_dist_from_latent(
+            self.mlp_extractor.forward_actor(latent_pi)
+        )
+        values = self.value_net(self.mlp_extractor.forward_critic(latent_vf))
         return values, distribution.log_prob(actions), distribution.entropy()
 
 

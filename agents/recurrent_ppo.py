@@ -66,6 +66,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             gae_lambda=self.gae_lambda,
             n_envs=self.n_envs,
             seed=self.seed,
+            packed=isinstance(self.policy, MlpRnnPolicy) and self.policy.prefers_packed,
         )
 
     def collect_rollouts(

@@ -23,6 +23,14 @@ class Sequences(NamedTuple):
     length: npt.NDArray[np.int64]  # [S]
 
 
+class PackedStates(NamedTuple):
+    """States before each sequence of a minibatch whose steps are packed, longest sequence first."""
+
+    pi: tuple[Tensor, Tensor]  # (h, c) of the actor, each [layers, n_seq, H]
+    vf: tuple[Tensor, Tensor]  # of the critic
+    sizes: Tensor  # sequences running in each step [T], on the CPU: torch's `batch_sizes`
+
+
 def split_sequences(episode_starts: npt.NDArray[np.bool_]) -> Sequences:
     """Cut a rollout wherever an episode or the rollout starts.
 
@@ -44,7 +52,7 @@ def split_sequences(episode_starts: npt.NDArray[np.bool_]) -> Sequences:
 
 
 class SequenceBuffer:
-    """Rollouts of N environments over T steps, on the device, read back as padded whole sequences.
+    """Rollouts of N environments over T steps, on the device, read back as whole sequences.
 
     Unlike sb3-contrib's buffer it never cuts a sequence to fit a minibatch, so that gradients reach
     as far back as the rollout does, and keeps recurrent states only where they are read: before the
@@ -58,6 +66,8 @@ class SequenceBuffer:
     :param gamma: discount factor
     :param n_envs: N
     :param seed: seed of the shuffling
+    :param packed: whether minibatches are packed, step after step without padding, for a policy
+        that knows :class:`PackedStates`; otherwise padded, sequence after sequence
     """
 
     def __init__(
@@ -70,7 +80,9 @@ class SequenceBuffer:
         gamma: float = 0.99,
         n_envs: int = 1,
         seed: int | None = None,
+        packed: bool = False,
     ) -> None:
+        self.packed = packed
         self.buffer_size = buffer_size
         self.n_envs = n_envs
         self.device = get_device(device)
@@ -167,8 +179,9 @@ class SequenceBuffer:
         """One pass over the rollout in shuffled minibatches of whole sequences.
 
         :param batch_size: steps in a minibatch, about, since sequences stay whole; ``None`` for all
-        :return: padded minibatches, flattened as [n_seq * L] with L the longest sequence; their
-            states are already those before each sequence and their ``episode_starts`` all 0
+        :return: minibatches, padded and flattened as [n_seq * L] with L the longest sequence, or
+            packed; their states are already those before each sequence and their
+            ``episode_starts`` all 0
         """
         if not self.full:
             raise ValueError(f"the buffer holds {self.pos} of {self.buffer_size} steps; fill it")
@@ -184,7 +197,8 @@ class SequenceBuffer:
             # A single step joins its neighbour: one advantage has no standard deviation
             single = 1 in (steps[end - 1] - used, total - steps[end - 1])
             if end == len(order) or not single:
-                yield self._padded(Sequences(*(field[order[first:end]] for field in sequences)))
+                chosen = Sequences(*(field[order[first:end]] for field in sequences))
+                yield self._packed(chosen) if self.packed else self._padded(chosen)
                 first, used = end, steps[end - 1]
 
     def _padded(self, sequences: Sequences) -> RecurrentRolloutBufferSamples:
@@ -192,9 +206,28 @@ class SequenceBuffer:
         steps = np.arange(length.max())
         mask = steps < length[:, None]  # (n_seq, L)
         t = start[:, None] + np.minimum(steps, length[:, None] - 1)
-        index = torch.as_tensor((t * self.n_envs + env[:, None]).ravel(), device=self.device)
+        rows = (t * self.n_envs + env[:, None]).ravel()
+        return self._gather(rows, mask.ravel(), self._states_before(env, start))
 
-        def gather(values: Tensor) -> Tensor:  # (T, N, ...) -> (n_seq * L, ...)
+    def _packed(self, sequences: Sequences) -> RecurrentRolloutBufferSamples:
+        by_length = np.argsort(-sequences.length, kind="stable")
+        env, start, length = (field[by_length] for field in sequences)
+        steps = np.arange(length[0])[:, None]
+        running = steps < length  # (L, n_seq)
+        rows = ((start + steps) * self.n_envs + env)[running]
+        states = self._states_before(env, start)
+        sizes = torch.from_numpy(running.sum(1))
+        return self._gather(rows, np.ones_like(rows), PackedStates(states.pi, states.vf, sizes))
+
+    def _gather(
+        self,
+        rows: npt.NDArray[np.int64],
+        mask: npt.NDArray[Any],
+        states: RNNStates | PackedStates,
+    ) -> RecurrentRolloutBufferSamples:
+        index = torch.as_tensor(rows, device=self.device)
+
+        def gather(values: Tensor) -> Tensor:  # (T, N, ...) -> (rows, ...)
             return values.flatten(0, 1).index_select(0, index)
 
         observations: Any = (
@@ -209,9 +242,9 @@ class SequenceBuffer:
             old_log_prob=gather(self._log_probs),
             advantages=gather(self._advantages),
             returns=gather(self._returns),
-            lstm_states=self._states_before(env, start),
+            lstm_states=states,
             episode_starts=torch.zeros(len(index), device=self.device),
-            mask=torch.as_tensor(mask.ravel(), dtype=torch.float32, device=self.device),
+            mask=torch.as_tensor(mask, dtype=torch.float32, device=self.device),
         )
 
     def _states_before(self, env: npt.NDArray[np.int64], start: npt.NDArray[np.int64]) -> RNNStates:

@@ -134,6 +134,35 @@ def test_an_update_on_the_whole_rollout_is_upstreams(
     torch.testing.assert_close(our_change, their_change, rtol=1e-3, atol=2e-6)
 
 
+@pytest.mark.parametrize("critic", CRITICS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_packed_minibatches_are_evaluated_as_padded_ones(
+    cell: str, critic: str, random_vec_env: VecEnvFactory
+) -> None:
+    kwargs = small(cell=cell, n_lstm_layers=2, **CRITICS[critic])
+    env = random_vec_env(n_envs=3, length=5)
+    model = make(RecurrentPPO, env, learning_rate=0.0, policy_kwargs=kwargs).learn(72)
+    results = []
+    for packed in (False, True):
+        model.rollout_buffer.packed = packed
+        (batch,) = model.rollout_buffer.get()
+        values, log_prob, entropy = model.policy.evaluate_actions(
+            batch.observations, batch.actions.long().flatten(), *batch[6:8]
+        )
+        real = batch.mask > 0
+        assert real.all() or not packed
+        order = batch.returns[real].argsort()
+        of_steps = (values.flatten(), log_prob, entropy, batch.old_values, batch.advantages)
+        loss = (values.flatten() + log_prob + entropy)[real].square().mean()
+        gradients = torch.autograd.grad(loss, list(model.policy.parameters()), allow_unused=True)
+        results.append((*(part[real][order] for part in of_steps), *gradients))
+    assert len(results[0][0]) == 36
+    for padded, packed_ in zip(*results, strict=True):
+        assert (padded is None) == (packed_ is None)
+        if padded is not None:
+            torch.testing.assert_close(packed_, padded, rtol=0, atol=1e-5)
+
+
 def test_rewards_are_scaled_before_bootstrapping(random_vec_env: VecEnvFactory) -> None:
     def rollout(**kwargs: Any) -> dict[str, np.ndarray[Any, Any]]:
         watcher = Watcher()

@@ -13,6 +13,7 @@ from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
+from .rollout_step import RolloutStep
 from .sequence_buffer import SequenceBuffer
 
 
@@ -93,6 +94,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         rollout_buffer.start(self._last_lstm_states)
         callback.on_rollout_start()
         dones = self._last_episode_starts
+        act = RolloutStep(self.policy) if RolloutStep.fits(self.policy) else self.policy
         noise_steps = self.sde_sample_freq if self.sde_sample_freq > 0 else n_rollout_steps
         for step in range(n_rollout_steps):
             if self.use_sde and step % noise_steps == 0:
@@ -100,9 +102,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             obs = obs_as_tensor(self._last_obs, self.device)
             with torch.no_grad():
                 starts = torch.as_tensor(dones, dtype=torch.float32, device=self.device)
-                actions, values, log_probs, states = self.policy(
-                    obs, self._last_lstm_states, starts
-                )
+                actions, values, log_probs, states = act(obs, self._last_lstm_states, starts)
             performed = actions.cpu().numpy()
             if self.policy.squash_output:
                 performed = self.policy.unscale_action(performed)

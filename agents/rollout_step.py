@@ -1,0 +1,58 @@
+"""One step of a policy while experience is collected: an action, its value, its log-probability."""
+
+import torch
+from gymnasium import spaces
+from sb3_contrib.common.recurrent.type_aliases import RNNStates
+from torch import Tensor
+
+from .policies import MlpRnnPolicy
+from .policy_step import Observation, PolicyStep
+
+
+class RolloutStep:
+    """What ``policy.forward`` does, for one rollout of a policy that does not change meanwhile.
+
+    Joins the halves of double layers once, and samples without distribution objects the very
+    actions that ``torch.multinomial`` would.
+
+    :param policy: one that :meth:`fits`
+    """
+
+    def __init__(self, policy: MlpRnnPolicy) -> None:
+        self.policy = policy
+        self.step = PolicyStep(policy)
+
+    @staticmethod
+    def fits(policy: object) -> bool:
+        """Whether a policy has discrete actions and one trunk, and acts as this package's do."""
+        return (
+            isinstance(policy, MlpRnnPolicy)
+            and type(policy).forward is MlpRnnPolicy.forward
+            and isinstance(policy.action_space, spaces.Discrete)
+            and policy.shared_lstm
+        )
+
+    @torch.no_grad()
+    def __call__(
+        self, obs: Observation, states: RNNStates, episode_starts: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, RNNStates]:
+        """Sampled actions [N], values [N, 1], log-probabilities [N] and the next states.
+
+        :param obs: [N, ...]
+        :param states: of actor and critic, which are the same
+        :param episode_starts: 1 where an episode starts [N]
+        """
+        keep = (1.0 - episode_starts)[:, None]
+        h, c = states.pi
+        trunk, state = self.step.advance(self.step.features(obs), (keep * h, keep * c))
+        heads = self.policy.mlp_extractor
+        log_probs = self.policy.action_net(heads.forward_actor(trunk)).log_softmax(-1)
+        race = log_probs.exp() / torch.empty_like(log_probs).exponential_()
+        actions = race.argmax(-1)
+        taken = log_probs.gather(-1, actions[:, None]).squeeze(-1)
+        return (
+            actions,
+            self.policy.value_net(heads.forward_critic(trunk)),
+            taken,
+            RNNStates(state, state),
+        )

@@ -86,6 +86,8 @@ def warm(
         )
         step = None if bar is None else bar.on_warmup_step
         result = warm_up(model, trajectories, config.warmup_config, step)
+    except UserError:
+        raise
     except ValueError as error:
         raise UserError(f"warmup={config.warmup!r} on env={config.env!r}: {error}") from error
     if bar is not None:
@@ -210,10 +212,15 @@ def main(args: Sequence[str] | None = None) -> None:
         solved = ": not solved"
     seconds = trained.training_seconds
     console.print(f"trained up to {model.num_timesteps:,} steps in {seconds:.1f} s{solved}")
-    evaluate(config, model, folder, console)
-    env.close()
     certify = " --certify" if task is not None and task.deterministic else ""
-    console.print(f"saved in {folder.path}; try: python evaluate.py {folder.path}{certify}")
+    saved = f"saved in {folder.path}; try: python evaluate.py {folder.path}{certify}"
+    try:
+        evaluate(config, model, folder, console)
+    except KeyboardInterrupt:
+        print(f"interrupted: the agent is {saved}", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
+    env.close()
+    console.print(saved)
 
 
 if __name__ == "__main__":

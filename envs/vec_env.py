@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import gymnasium as gym
@@ -18,7 +19,8 @@ def make_vec_env(env_id: str, n_envs: int, seed: int | None = None, **kwargs: An
     Ours step natively, in arrays; any other Gymnasium id goes to
     `stable_baselines3.common.env_util.make_vec_env`.
 
-    :param env_id: one of `TASKS`, or any id registered with Gymnasium.
+    :param env_id: one of `TASKS`, or any id registered with Gymnasium; "module:id" imports the
+        module that registers it.
     :param n_envs: number of environments N.
     :param seed: seed of all noise.
     :param kwargs: arguments of the environment, `length=20` for example.
@@ -29,8 +31,11 @@ def make_vec_env(env_id: str, n_envs: int, seed: int | None = None, **kwargs: An
         render_mode = kwargs.pop("render_mode", None)
         task = make_task(ours, **kwargs)
         return MemoryVecEnv(task, n_envs, seed=seed, render_mode=render_mode)
+    module, _, name = env_id.rpartition(":")
     try:
-        gym.spec(env_id)
+        if module:
+            importlib.import_module(module)
+        gym.spec(name)
     except (gym.error.Error, ModuleNotFoundError) as error:
         raise ValueError(
             f"env_id={env_id!r} must be one of {', '.join(TASKS)}, "

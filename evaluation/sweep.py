@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from stable_baselines3.common.base_class import BaseAlgorithm
 
 from warmrl.agents import Agent
 from warmrl.envs import TASKS, MemoryTask, make_vec_env
@@ -109,6 +110,8 @@ def evaluate_env(
     check_count("n_episodes", n_episodes, 1)
     check_count("seed", seed, 0)
     env = make_vec_env(env_id, n_episodes, seed=seed, **(env_kwargs or {}))
+    # Images channels first, as SB3 shows them to its agents.
+    env = BaseAlgorithm._wrap_env(env, monitor_wrapper=False)
     try:
         spaces = (env.observation_space, env.action_space)
         if spaces != (agent.observation_space, agent.action_space):

@@ -21,12 +21,11 @@ PARTS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 def build_env(config: TrainConfig) -> VecEnv:
     """The training environments.
 
-    :raises ValueError: if the id is unknown, an argument is wrong, or a package is missing
-    :raises TypeError: if the environment does not have an argument
+    :raises ValueError: if id or arguments are unknown or wrong, or a package is missing
     """
     try:
         env = make_vec_env(config.env, config.n_envs, config.seed, **config.env_arguments)
-    except gymnasium.error.Error as error:
+    except (gymnasium.error.Error, TypeError) as error:
         raise ValueError(f"env={config.env!r} cannot be made: {error}") from error
     return env if task_of(env) else FiniteVecEnv(env, config.env)
 
@@ -100,7 +99,9 @@ def policy_name(env_id: str, space: spaces.Space[Any]) -> str:
                 )
         return "MultiInputRnnPolicy"
     if not isinstance(space, PARTS):
-        raise ValueError(f"env={env_id!r}: observations are {space}; {_right((*PARTS, dict))}")
+        raise ValueError(
+            f"env={env_id!r}: observations are {space}; {_right((*PARTS, spaces.Dict))}"
+        )
     large = is_image_space(space) and _side(space) >= SMALLEST_IMAGE
     return "CnnRnnPolicy" if large else "MlpRnnPolicy"
 
@@ -120,4 +121,4 @@ def _side(image: spaces.Space[Any]) -> int:
 
 
 def _right(kinds: tuple[type, ...]) -> str:
-    return f"they must be {', '.join(kind.__name__.title() for kind in kinds)}"
+    return f"they must be one of {', '.join(kind.__name__ for kind in kinds)}"

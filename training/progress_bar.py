@@ -20,7 +20,9 @@ class TimeLeft(TimeRemainingColumn):
 
     def render(self, task: Task) -> Text:
         """See rich."""
-        return Text("at most ", style="progress.remaining").append(super().render(task))
+        if task.speed is None:
+            return Text("")
+        return Text("at most ", "progress.remaining").append(super().render(task)).append(" left")
 
 
 class ProgressBar(BaseCallback):

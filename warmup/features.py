@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from gymnasium import spaces
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .modes import training_mode
@@ -23,7 +24,8 @@ def policy_features(policy: Any, trajectories: Trajectories) -> tuple[Tensor, Te
     :return: features of the actor and of the critic, [T, N, I] each, the same tensor if they share
     :raises ValueError: if the observations do not fit the policy's observation space
     """
-    _check_space(policy.observation_space, trajectories.inputs)
+    space = policy.observation_space
+    _check_space(space, trajectories.inputs)
     steps = trajectories.steps()
     total = int(trajectories.lengths.sum())
     chunks = []
@@ -31,9 +33,9 @@ def policy_features(policy: Any, trajectories: Trajectories) -> tuple[Tensor, Te
         for first in range(0, total, _CHUNK):
             part = slice(first, first + _CHUNK)
             chosen = (
-                {key: x[part] for key, x in steps.items()}
+                {key: _as_observed(x[part], space[key]) for key, x in steps.items()}
                 if isinstance(steps, dict)
-                else steps[part]
+                else _as_observed(steps[part], space)
             )
             observations, _ = policy.obs_to_tensor(chosen)
             features = policy.extract_features(observations)
@@ -42,6 +44,11 @@ def policy_features(policy: Any, trajectories: Trajectories) -> tuple[Tensor, Te
         _padded(torch.cat(parts), trajectories.valid) for parts in zip(*chunks, strict=True)
     )
     return actor, critic
+
+
+def _as_observed(steps: NDArray[np.generic], space: spaces.Space[Any]) -> NDArray[np.generic]:
+    """Numbers without an axis where that is what the space has, [S] instead of [S, 1]."""
+    return steps.flatten() if space.shape == () else steps
 
 
 def _padded(steps: Tensor, valid: Tensor) -> Tensor:

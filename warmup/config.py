@@ -15,10 +15,10 @@ class WarmupConfig:
     :raises ValueError: if a setting is out of its range; the message says what would be right
     """
 
-    drive: str = "rollout"
-    """What the states are driven with: "rollout", stretches of the trajectories, "frame", one of
-    their inputs held constant, or "gaussian", one constant N(0, I) input, as in the paper."""
-    n_steps: int = 100
+    drive: str = "frame"
+    """What the states are driven with: "frame", one input of the trajectories held constant,
+    "rollout", stretches of them, or "gaussian", one constant N(0, I) input, as in the paper."""
+    n_steps: int = 200
     """Gradient steps."""
     learning_rate: float = 1e-2
     """Step size of Adam."""
@@ -26,10 +26,14 @@ class WarmupConfig:
     """Trajectories per gradient step."""
     max_drive_steps: int = 200
     """Longest drive, in steps."""
-    drive_growth: int = 10
+    drive_growth: int = 1
     """Steps by which the longest drive grows with every gradient step, from one."""
     target: float = 0.95
     """VAA* to reach."""
+    settle: float = 1.0
+    """Weight of the mean square motion of tanh(state) in the second half of a constant drive; 0 as
+    in the paper. VAA* alone is also raised by oscillations and chaos, which keep states apart
+    without keeping what they stood for; this leaves attractors that come to rest."""
     max_grad_norm: float | None = 1.0
     """Largest norm of the gradient, None for no limit."""
     partial: bool = True
@@ -58,8 +62,8 @@ class WarmupConfig:
                 raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
         if self.batch_size < 2:
             raise ValueError(f"batch_size={self.batch_size} must be at least 2, to compare states")
-        for name in ("drive_growth", "seed"):
-            if getattr(self, name) < 0:
+        for name in ("drive_growth", "seed", "settle"):
+            if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
         for name in ("learning_rate", "eps", "max_grad_norm"):
             value = getattr(self, name)
@@ -70,11 +74,19 @@ class WarmupConfig:
 
     @classmethod
     def paper(cls, **changes: Any) -> "WarmupConfig":
-        """The settings of Lambrechts et al. (2023): N(0, I) drive, uniform cuts, no clipping.
+        """The settings of Lambrechts et al. (2023): N(0, I) drive, uniform cuts, VAA* alone.
 
         :param changes: settings that differ from theirs
         """
-        return replace(cls(drive="gaussian", cut="uniform", max_grad_norm=None), **changes)
+        theirs = cls(
+            drive="gaussian",
+            cut="uniform",
+            n_steps=100,
+            drive_growth=10,
+            settle=0.0,
+            max_grad_norm=None,
+        )
+        return replace(theirs, **changes)
 
 
 @dataclass(frozen=True)

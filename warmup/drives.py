@@ -24,20 +24,27 @@ class Drive(Protocol):
 
 
 DRIVES: dict[str, Drive] = {}
+CONSTANT_DRIVES: set[str] = set()
 Registration: TypeAlias = Callable[[Drive], Drive]
 
 
-def register_drive(name: str) -> Registration:
-    """Make a drive available as ``WarmupConfig(drive=name)``."""
+def register_drive(name: str, constant: bool = False) -> Registration:
+    """Make a drive available as ``WarmupConfig(drive=name)``.
+
+    :param name: its name
+    :param constant: whether its input is the same at every step, so that states can come to rest
+    """
 
     def register(drive: Drive) -> Drive:
         DRIVES[name] = drive
+        if constant:
+            CONSTANT_DRIVES.add(name)
         return drive
 
     return register
 
 
-@register_drive("gaussian")
+@register_drive("gaussian", constant=True)
 def gaussian(network: Network, n_steps: int, generator: torch.Generator) -> list[Tensor]:
     """One N(0, I) input, constant over all steps (Lambrechts et al. 2023, algorithm 1)."""
     inputs = (torch.randn(layer.input_size, generator=generator) for layer in network.layers)
@@ -50,7 +57,7 @@ def rollout(network: Network, n_steps: int, generator: torch.Generator) -> list[
     return network.segment(n_steps, generator)
 
 
-@register_drive("frame")
+@register_drive("frame", constant=True)
 def frame(network: Network, n_steps: int, generator: torch.Generator) -> list[Tensor]:
     """What each layer reads at one random step of the trajectories, held constant.
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .config import WarmupConfig, WarmupResult
-from .drives import DRIVES
+from .drives import CONSTANT_DRIVES, DRIVES
 from .modes import training_mode
 from .multistability import vaa_star
 from .networks import Network, find_networks
@@ -52,8 +52,8 @@ def warm_up(
         generator = torch.Generator().manual_seed(config.seed)
         optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
         for step in range(config.n_steps):
-            value = _batch_vaa_star(networks, histories, step, config, generator)  # (layers,)
-            loss = (value - config.target).square().mean()
+            value, motion = _drive_batch(networks, histories, step, config, generator)  # (layers,)
+            loss = ((value - config.target).square() + config.settle * motion).mean()
             gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient
@@ -73,26 +73,37 @@ def warm_up(
     return WarmupResult(vaa_curve, losses, vaa_before, vaa_after)
 
 
-def _batch_vaa_star(
+def _drive_batch(
     networks: list[Network],
     histories: Histories,
     step: int,
     config: WarmupConfig,
     generator: torch.Generator,
-) -> Tensor:
-    """VAA* of every layer on one batch of trajectories, [layers]."""
+) -> tuple[Tensor, Tensor]:
+    """Drive one batch of trajectories.
+
+    :return: VAA* of every layer, and the mean square motion of its states in the second half of a
+        constant drive, each [layers]
+    """
     episodes, cuts = histories.draw(config.batch_size, generator)
     longest = min(1 + config.drive_growth * step, config.max_drive_steps)
     n_steps = int(torch.randint(1, longest + 1, (), generator=generator))
-    values = []
+    values, motions = [], []
     for network in networks:
         states = network.reached(episodes, cuts)
         drives = DRIVES[config.drive](network, n_steps, generator)
         for layer, state, drive in zip(network.layers, states, drives, strict=True):
             x = drive[:, None].expand(-1, len(episodes), -1)  # (n_steps, B, I)
-            _, state = layer.warmed(x, state)
+            if config.settle and config.drive in CONSTANT_DRIVES and n_steps > 1:
+                _, state = layer.warmed(x[n_steps // 2 :], state)
+                midway = layer.flat(state).tanh()
+                _, state = layer.warmed(x[: n_steps // 2], state)
+                motions.append((layer.flat(state).tanh() - midway).square().mean())
+            else:
+                _, state = layer.warmed(x, state)
+                motions.append(x.new_zeros(()))
             values.append(vaa_star(layer.flat(state), config.eps))
-    return torch.stack(values)
+    return torch.stack(values), torch.stack(motions)
 
 
 def _measure(

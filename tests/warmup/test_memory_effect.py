@@ -75,7 +75,7 @@ def driven_vaa_star(rnn: nn.Module) -> float:
     return vaa_star(layer.flat(state)).item()
 
 
-@pytest.mark.parametrize(("cell", "n_steps"), [(nn.LSTM, 100), (nn.GRU, 60)])
+@pytest.mark.parametrize(("cell", "n_steps"), [(nn.LSTM, 150), (nn.GRU, 120)])
 def test_the_cue_survives_the_corridor(cell: type[nn.LSTM | nn.GRU], n_steps: int) -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -28,6 +28,8 @@ from warmrl.warmup.networks import Network
         ({"vaa_states": 0}, "vaa_states=0 must be at least 1"),
         ({"vaa_steps": 0}, "vaa_steps=0 must be at least 1"),
         ({"seed": -1}, "seed=-1 must not be negative"),
+        ({"settle": -0.5}, "settle=-0.5 must not be negative"),
+        ({"settle": float("nan")}, "settle=nan must not be negative"),
     ],
 )
 def test_rejects(keywords: dict[str, Any], message: str) -> None:
@@ -40,6 +42,7 @@ def test_the_papers_settings() -> None:
     assert (config.drive, config.cut, config.max_grad_norm) == ("gaussian", "uniform", None)
     assert (config.n_steps, config.learning_rate, config.batch_size) == (100, 1e-2, 32)
     assert (config.max_drive_steps, config.drive_growth, config.target) == (200, 10, 0.95)
+    assert config.settle == 0.0
     assert config.seed == 3
 
 

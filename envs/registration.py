@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import gymnasium as gym
@@ -38,6 +39,7 @@ def make_task(task: MemoryTask | str, **arguments: Any) -> MemoryTask:
     :param task: one of `TASKS`, or a task.
     :param arguments: the task's arguments; none for a task that exists already.
     :raises ValueError: for an unknown id, or arguments beside a task.
+    :raises TypeError: for an argument that the task does not have.
     """
     if isinstance(task, MemoryTask):
         if arguments:
@@ -45,6 +47,10 @@ def make_task(task: MemoryTask | str, **arguments: Any) -> MemoryTask:
         return task
     if task not in TASKS:
         raise ValueError(f"task={task!r} must be one of {', '.join(TASKS)}")
+    known = [field.name for field in dataclasses.fields(TASKS[task])]
+    for name in arguments:
+        if name not in known:
+            raise TypeError(f"{task} has no argument {name!r}; it has {', '.join(known)}")
     return TASKS[task](**arguments)
 
 

@@ -169,7 +169,7 @@ class TrainConfig:
             if task is None or task.delay_name != name:
                 instead = "" if task is None else f" (what it has is --{task.delay_name})"
                 raise ValueError(
-                    f"{name}={_shown(value)} must be left out: env={self.env!r} has no "
+                    f"{name}={shown(value)} must be left out: env={self.env!r} has no "
                     f"{name}{instead}"
                 )
             arguments[name] = value[0] if len(value) == 1 else value
@@ -209,11 +209,11 @@ def _parse(value: Any) -> Any:
         return value
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
     """A value as the command line has it."""
     return " ".join(map(str, value)) if isinstance(value, tuple) else repr(value)
 
 
 def _require(config: TrainConfig, name: str, holds: bool, right: str) -> None:
     if not holds:
-        raise ValueError(f"{name}={_shown(getattr(config, name))} must be {right}")
+        raise ValueError(f"{name}={shown(getattr(config, name))} must be {right}")

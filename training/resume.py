@@ -11,7 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from ..agents import RecurrentPPO
 from .build import quiet
-from .config import TrainConfig
+from .config import TrainConfig, shown
 from .run_folder import CONFIG_FILE, MODEL_FILE
 
 CHANGEABLE = (
@@ -52,8 +52,8 @@ def check_unchanged(config: TrainConfig, before: TrainConfig) -> None:
         new, old = getattr(config, field.name), getattr(before, field.name)
         if field.name not in CHANGEABLE and new != old:
             raise ValueError(
-                f"{field.name}={new} cannot be changed by --resume; the run has {old} (only "
-                f"{', '.join(CHANGEABLE[1:])} can)"
+                f"{field.name}={shown(new)} cannot be changed by --resume; the run has "
+                f"{shown(old)} (only {', '.join(CHANGEABLE[1:])} can)"
             )
 
 

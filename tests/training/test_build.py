@@ -1,0 +1,132 @@
+"""From a configuration to environments and agents of every kind."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from stable_baselines3.common.vec_env import VecEnv
+
+from warmrl.agents import Agent
+from warmrl.envs import TMaze
+from warmrl.tests.training.strangers import DONE, ID, SEEN
+from warmrl.training import TrainConfig, build_env, build_model, task_of
+from warmrl.training.build import policy_name
+
+
+def tiny(**fields: Any) -> TrainConfig:
+    small: dict[str, Any] = {"n_envs": 2, "n_steps": 8, "n_epochs": 1, "n_minibatches": 2}
+    return TrainConfig(**{**small, "hidden_size": 8, **fields})
+
+
+def strange(**arguments: Any) -> VecEnv:
+    return build_env(tiny(env=ID, env_kwargs=arguments))
+
+
+def test_a_task_of_ours() -> None:
+    config = tiny(length=(5,), cell="lstm", double=False, n_layers=2, gamma=0.9, device="cpu")
+    env = build_env(config)
+    assert task_of(env) == TMaze(5)
+    model = build_model(config, env)
+    policy: Any = model.policy
+    assert (policy.cell, policy.double_layers) == ("lstm", False)
+    assert policy.lstm_hidden_state_shape == (2, 1, 8)
+    assert (model.gamma, model.n_envs, model.batch_size) == (0.9, 2, 8)
+    assert model.reward_scale == 1 / 4
+    prior = policy.action_net.bias.detach().exp()
+    torch.testing.assert_close(prior, torch.tensor([1 / 2, 1 / 6, 1 / 6, 1 / 6]))
+    assert build_model(tiny(reward_scale=2.0), env).reward_scale == 2.0
+
+
+def test_an_environment_of_others() -> None:
+    env = build_env(tiny(env="CartPole-v1", env_kwargs={"sutton_barto_reward": "true"}))
+    assert task_of(env) is None
+    assert env.get_attr("spec")[0].kwargs["sutton_barto_reward"] is True
+    assert build_model(tiny(), env).reward_scale == 1.0
+
+
+@pytest.mark.parametrize(
+    ("seen", "policy"),
+    [
+        ("vector", "MlpRnnPolicy"),
+        ("image", "CnnRnnPolicy"),
+        ("channels first", "CnnRnnPolicy"),
+        ("small image", "MlpRnnPolicy"),
+        ("no image", "MlpRnnPolicy"),
+        ("number", "MlpRnnPolicy"),
+        ("bits", "MlpRnnPolicy"),
+        ("dict", "MultiInputRnnPolicy"),
+    ],
+)
+def test_every_observation_gets_its_policy(seen: str, policy: str) -> None:
+    assert policy_name("strange", SEEN[seen]) == policy
+    env = strange(seen=seen)
+    model = build_model(tiny(), env)
+    assert type(model.policy).__name__ == policy
+    model.learn(16)
+    wrapped = model.get_env()
+    assert wrapped is not None
+    assert Agent(model).act(wrapped.reset()).shape == (2,)
+
+
+def test_continuous_actions() -> None:
+    model = build_model(tiny(), strange(done="box")).learn(16)
+    assert Agent(model).act(np.zeros((5, 3), np.float32)).shape == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("seen", "message"),
+    [
+        ("pair", r"observations are Tuple\(.*\); they must be one of Box, .*, Dict"),
+        ("nested", r"observation 'inner' is Dict\(.*\); they must be one of Box"),
+        ("small dict", r"observation 'image' of shape \(7, 7, 3\) must be .* at least 36 pixels"),
+    ],
+)
+def test_observations_without_a_policy(seen: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"env='strange': {message}"):
+        policy_name("strange", SEEN[seen])
+
+
+@pytest.mark.parametrize(
+    ("done", "message"),
+    [("pair", "they must be one of Box"), ("boundless", "their bounds must be finite")],
+)
+def test_actions_without_a_policy(done: str, message: str) -> None:
+    assert done in DONE
+    with pytest.raises(ValueError, match=message):
+        build_model(tiny(env=ID), strange(done=done))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"env": "Nothing-v0"}, "env_id='Nothing-v0' must be one of warmrl/TMaze-v0, warmrl/D"),
+        ({"length": (1,)}, "length=1 must be at least 2"),
+        ({"length": (9, 5)}, r"length=\(9, 5\) is reversed"),
+        ({"env_kwargs": {"stochasticity": "1.5"}}, r"stochasticity=1.5 must lie in \[0, 1\]"),
+        ({"env_kwargs": {"stochasticity": "NaN"}}, r"stochasticity=nan must lie in \[0, 1\]"),
+        ({"env_kwargs": {"depth": "1"}}, "TMaze-v0 has no argument 'depth'; it has .*length"),
+        ({"env": "CartPole-v1", "env_kwargs": {"depth": "1"}}, "env='CartPole-v1' cannot be made"),
+    ],
+)
+def test_rejects(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build_env(tiny(**fields))
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*args: Any, **kwargs: Any) -> None:
+        raise gymnasium.error.DependencyNotInstalled("Box2D is not installed")
+
+    monkeypatch.setattr("warmrl.training.build.make_vec_env", missing)
+    with pytest.raises(ValueError, match="env='Lander-v9' cannot be made: Box2D is not installed"):
+        build_env(tiny(env="Lander-v9"))
+
+
+def test_training_leaves_nothing_among_the_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    build_model(tiny(), build_env(tiny(length=(3,)))).learn(16)
+    assert list(tmp_path.iterdir()) == []

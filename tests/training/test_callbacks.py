@@ -1,0 +1,69 @@
+"""When training stops."""
+
+from collections import deque
+from typing import Any
+
+import pytest
+
+from warmrl.training import StopWhenSolved
+
+
+class Model:
+    """What the callback sees of a model."""
+
+    def __init__(self) -> None:
+        self.num_timesteps = 0
+        self.ep_success_buffer: deque[float] | None = deque(maxlen=100)
+
+    def get_env(self) -> None:
+        return None
+
+
+def rollout(callback: StopWhenSolved, rate: float | None) -> bool:
+    """One rollout of 10 steps with this success rate; whether training goes on in the next."""
+    model: Any = callback.model
+    model.num_timesteps += 10
+    if model.ep_success_buffer is not None:
+        model.ep_success_buffer.clear()
+        full = 0 if rate is None else 100
+        model.ep_success_buffer.extend(float(i < round(100 * (rate or 0))) for i in range(full))
+    callback.on_step()
+    callback.on_rollout_end()
+    return callback.on_step()
+
+
+def started(rollouts: int | None) -> StopWhenSolved:
+    callback = StopWhenSolved(rollouts)
+    callback.init_callback(Model())  # type: ignore[arg-type]
+    return callback
+
+
+def test_stops_after_the_success_has_stayed() -> None:
+    callback = started(2)
+    assert [rollout(callback, rate) for rate in (0.5, 0.99, 1.0)] == [True] * 3
+    assert not rollout(callback, 1.0)
+    assert callback.solved_at == 20
+
+
+def test_a_relapse_starts_anew() -> None:
+    callback = started(2)
+    assert all(rollout(callback, rate) for rate in (1.0, 1.0, 0.98))
+    assert callback.solved_at is None
+    assert all(rollout(callback, rate) for rate in (1.0, 1.0))
+    assert not rollout(callback, 1.0)
+    assert callback.solved_at == 40
+
+
+def test_never_stops_without_a_number() -> None:
+    callback = started(None)
+    assert all(rollout(callback, 1.0) for _ in range(50))
+    assert callback.solved_at == 10
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_an_empty_window_is_no_success(known: bool) -> None:
+    callback = started(0)
+    if not known:
+        callback.model.ep_success_buffer = None
+    assert all(rollout(callback, None) for _ in range(5))
+    assert callback.solved_at is None

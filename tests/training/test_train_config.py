@@ -1,0 +1,112 @@
+"""The configuration of a run: what it refuses, and what it works out."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from warmrl.training import TrainConfig
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"cell": "cuckoo"}, "cell='cuckoo' must be one of lstm, gru"),
+        ({"warmup": "hot"}, "warmup='hot' must be one of none, gaussian, rollout, frame"),
+        ({"n_envs": 0}, "n_envs=0 must be at least 1"),
+        ({"n_steps": -1}, "n_steps=-1 must be at least 1"),
+        ({"total_timesteps": 0}, "total_timesteps=0 must be at least 1"),
+        ({"total_timesteps": -5}, "total_timesteps=-5 must be at least 1"),
+        ({"warmup_steps": 0}, "warmup_steps=0 must be at least 1"),
+        ({"warmup_episode_steps": 0}, "warmup_episode_steps=0 must be at least 1"),
+        ({"hidden_size": 1}, "hidden_size=1 must be at least 2 in a double layer"),
+        ({"seed": -1}, "seed=-1 must be at least 0"),
+        ({"ent_coef": float("nan")}, "ent_coef=nan must be at least 0"),
+        ({"ent_coef": float("inf")}, "ent_coef=inf must be at least 0"),
+        ({"gamma": 1.5}, "gamma=1.5 must be from 0 to 1"),
+        ({"gae_lambda": -0.1}, "gae_lambda=-0.1 must be from 0 to 1"),
+        ({"learning_rate": 0.0}, "learning_rate=0.0 must be a positive number"),
+        ({"learning_rate": float("nan")}, "learning_rate=nan must be a positive number"),
+        ({"reward_scale": -1.0}, "reward_scale=-1.0 must be a positive number"),
+        ({"length": ()}, "length= must be one number, or two"),
+        ({"delay": (1, 2, 3)}, "delay=1 2 3 must be one number, or two"),
+        ({"n_envs": 1, "n_steps": 7}, "n_minibatches=4 must leave two steps or more"),
+    ],
+)
+def test_rejects(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**fields)
+
+
+def test_tensorboard_is_asked_for_only_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    assert not TrainConfig().tensorboard
+    with pytest.raises(ValueError, match=r"tensorboard=True .*: pip install 'warmrl\["):
+        TrainConfig(tensorboard=True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "arguments"),
+    [
+        ({}, {}),
+        ({"length": (5,)}, {"length": 5}),
+        ({"length": (5, 9)}, {"length": (5, 9)}),
+        ({"env": "warmrl.envs:warmrl/TMaze-v0", "length": (5,)}, {"length": 5}),
+        ({"env": "warmrl/DelayedRecall-v0", "delay": (1, 20)}, {"delay": (1, 20)}),
+        ({"env_kwargs": {"stochasticity": "0.3"}}, {"stochasticity": 0.3}),
+        ({"env_kwargs": {"stochasticity": 0.3}}, {"stochasticity": 0.3}),
+        ({"env_kwargs": {"order": "reverse", "n-cues": "2"}}, {"order": "reverse", "n_cues": 2}),
+        ({"env_kwargs": {"a": "true", "b": "False"}}, {"a": True, "b": False}),
+        ({"env_kwargs": {"length": "[3, 4]"}}, {"length": [3, 4]}),
+    ],
+)
+def test_arguments_of_the_environment(fields: dict[str, Any], arguments: dict[str, Any]) -> None:
+    assert TrainConfig(**fields).env_arguments == arguments
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        (
+            {"env": "CartPole-v1", "length": (5,)},
+            "length=5 must be left out: env='CartPole-v1'",
+        ),
+        (
+            {"delay": (5, 6)},
+            r"delay=5 6 must be left out: .* has no delay \(what it has is --l",
+        ),
+    ],
+)
+def test_a_delay_of_another_environment_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        _ = TrainConfig(**fields).env_arguments
+
+
+@pytest.mark.parametrize(
+    ("fields", "folder"),
+    [
+        ({}, "runs/TMaze-v0-gru-frame-0"),
+        ({"cell": "lstm", "warmup": "none", "seed": 3}, "runs/TMaze-v0-lstm-none-3"),
+        ({"env": "module:space/Name-v1"}, "runs/Name-v1-gru-frame-0"),
+        ({"env": "module:Name-v1"}, "runs/Name-v1-gru-frame-0"),
+        ({"run_dir": Path("x/y")}, "x/y"),
+    ],
+)
+def test_run_folder(fields: dict[str, Any], folder: str) -> None:
+    assert TrainConfig(**fields).folder == Path(folder)
+
+
+def test_warmup_config() -> None:
+    config = TrainConfig(warmup="gaussian", warmup_steps=7, seed=3).warmup_config
+    assert config is not None
+    assert (config.drive, config.n_steps, config.seed) == ("gaussian", 7, 3)
+    assert TrainConfig(warmup="none").warmup_config is None
+
+
+def test_json_names_every_field() -> None:
+    config = TrainConfig(length=(5, 9), env_kwargs={"stochasticity": "0.3"}, resume=Path("r"))
+    data = json.loads(json.dumps(config.to_json()))
+    assert set(data) == set(TrainConfig.__dataclass_fields__)
+    assert data["env_kwargs"] == {"length": [5, 9], "stochasticity": 0.3}
+    assert data["run_dir"] == "runs/TMaze-v0-gru-frame-0"

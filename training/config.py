@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 import tyro
 
-from ..agents import CELLS
+from ..agents.cells import CELLS, find_cell
 from ..envs import TASKS
 from ..warmup import WarmupConfig
 from ..warmup.drives import DRIVES
@@ -66,6 +66,9 @@ class TrainConfig:
     """Width of a recurrent layer."""
     n_layers: int = 1
     """Recurrent layers."""
+    separate_critic: bool | None = None
+    """Give the critic recurrent layers of its own; by default only for cells with an unbounded cell
+    state (lstm), which else learn to count steps for the critic's sake."""
 
     warmup: Warmup = "frame"
     """What drives the states in the warm-up before training:
@@ -174,6 +177,13 @@ class TrainConfig:
                 )
             arguments[name] = value[0] if len(value) == 1 else value
         return arguments
+
+    @property
+    def critic_is_separate(self) -> bool:
+        """Whether the critic has recurrent layers of its own."""
+        if self.separate_critic is None:
+            return find_cell(self.cell).cell_state
+        return self.separate_critic
 
     @property
     def folder(self) -> Path:

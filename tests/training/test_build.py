@@ -130,3 +130,14 @@ def test_training_leaves_nothing_among_the_temporary_files(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     build_model(tiny(), build_env(tiny(length=(3,)))).learn(16)
     assert list(tmp_path.iterdir()) == []
+
+@pytest.mark.parametrize(
+    ("cell", "asked", "separate"),
+    [("gru", None, False), ("lstm", None, True), ("gru", True, True), ("lstm", False, False)],
+)
+def test_a_cell_that_could_count_gets_a_critic_of_its_own(
+    cell: str, asked: bool | None, separate: bool
+) -> None:
+    config = TrainConfig(cell=cell, separate_critic=asked, n_envs=2, n_steps=4, n_minibatches=1)
+    model = build_model(config, build_env(config))
+    assert (model.policy.lstm_critic is not None) == separate

@@ -8,7 +8,7 @@ from stable_baselines3.common.policies import BaseModel
 from torch import Tensor
 
 from .cells import Cell, Weights
-from .layers import State
+from .layers import RecurrentStack, State
 from .policies import MlpRnnPolicy
 
 Observation: TypeAlias = Any  # [N, ...] tensor, or a dict of them
@@ -21,16 +21,17 @@ class PolicyStep:
     that a step is only the cell's equations; later changes of the trunk do not reach it.
 
     :param policy: one of this package's policies
+    :param trunk: the trunk to step, the actor's if absent
     """
 
-    def __init__(self, policy: MlpRnnPolicy) -> None:
+    def __init__(self, policy: MlpRnnPolicy, trunk: RecurrentStack | None = None) -> None:
         self.policy = policy
         self.layers: list[tuple[type[Cell], Weights]] = [
             (
                 layer.cell,
                 {name: weight.detach().clone() for name, weight in layer.weights().items()},
             )
-            for layer in policy.lstm_actor.layers
+            for layer in (trunk or policy.lstm_actor).layers
         ]
 
     def initial_state(self, n: int) -> State:

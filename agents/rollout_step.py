@@ -20,16 +20,19 @@ class RolloutStep:
 
     def __init__(self, policy: MlpRnnPolicy) -> None:
         self.policy = policy
-        self.step = PolicyStep(policy)
+        self.actor = PolicyStep(policy)
+        separate = policy.lstm_critic is not None
+        self.critic = PolicyStep(policy, policy.lstm_critic) if separate else None
 
     @staticmethod
     def fits(policy: object) -> bool:
-        """Whether a policy has discrete actions and one trunk, and acts as this package's do."""
+        """Whether a policy has discrete actions, no memoryless part, and acts as ours do."""
         return (
             isinstance(policy, MlpRnnPolicy)
             and type(policy).forward is MlpRnnPolicy.forward
             and isinstance(policy.action_space, spaces.Discrete)
-            and policy.shared_lstm
+            and policy.share_features_extractor
+            and (policy.shared_lstm or policy.lstm_critic is not None)
         )
 
     @torch.no_grad()
@@ -39,12 +42,16 @@ class RolloutStep:
         """Sampled actions [N], values [N, 1], log-probabilities [N] and the next states.
 
         :param obs: [N, ...]
-        :param states: of actor and critic, which are the same
+        :param states: of actor and critic
         :param episode_starts: 1 where an episode starts [N]
         """
         keep = (1.0 - episode_starts)[:, None]
-        h, c = states.pi
-        trunk, state = self.step.advance(self.step.features(obs), (keep * h, keep * c))
+        features = self.actor.features(obs)
+        trunk, state = self.actor.advance(features, (keep * states.pi[0], keep * states.pi[1]))
+        critic_trunk, critic_state = trunk, state
+        if self.critic is not None:
+            before = (keep * states.vf[0], keep * states.vf[1])
+            critic_trunk, critic_state = self.critic.advance(features, before)
         heads = self.policy.mlp_extractor
         log_probs = self.policy.action_net(heads.forward_actor(trunk)).log_softmax(-1)
         race = log_probs.exp() / torch.empty_like(log_probs).exponential_()
@@ -52,7 +59,7 @@ class RolloutStep:
         taken = log_probs.gather(-1, actions[:, None]).squeeze(-1)
         return (
             actions,
-            self.policy.value_net(heads.forward_critic(trunk)),
+            self.policy.value_net(heads.forward_critic(critic_trunk)),
             taken,
-            RNNStates(state, state),
+            RNNStates(state, critic_state),
         )

@@ -22,7 +22,10 @@ def make_policy(action_space: spaces.Space[Any] = DISCRETE, **kwargs: Any) -> Ml
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("kwargs", [{}, {"n_lstm_layers": 2, "net_arch": [4], "double": False}])
+@pytest.mark.parametrize(
+    "kwargs",
+    [{}, {"n_lstm_layers": 2, "net_arch": [4], "double": False}, {"enable_critic_lstm": True}],
+)
 def test_it_does_what_forward_does(
     cell: str, kwargs: dict[str, Any], randomise: Callable[..., None]
 ) -> None:
@@ -60,6 +63,8 @@ class Other(MlpRnnPolicy):
 
 def test_other_policies_keep_their_own_forward() -> None:
     assert not RolloutStep.fits(make_policy(BOX))
-    assert not RolloutStep.fits(make_policy(enable_critic_lstm=True))
+    assert not RolloutStep.fits(
+        make_policy(enable_critic_lstm=True, share_features_extractor=False)
+    )
     assert not RolloutStep.fits(make_policy(shared_lstm=False))
     assert not RolloutStep.fits(Other(BOX, DISCRETE, lambda _: 1e-3))

@@ -87,7 +87,7 @@ class TrainConfig:
     """Environment steps, at most."""
     stop_when_solved: bool = True
     """Stop once the success rate has stayed at 0.99 or above, if the environment reports one."""
-    solved_rollouts: int = 10
+    solved_rollouts: int = 25
     """Rollouts for which it has to stay there."""
     learning_rate: float = 1e-3
     """Step size of Adam."""

@@ -131,6 +131,7 @@ def test_training_leaves_nothing_among_the_temporary_files(
     build_model(tiny(), build_env(tiny(length=(3,)))).learn(16)
     assert list(tmp_path.iterdir()) == []
 
+
 @pytest.mark.parametrize(
     ("cell", "asked", "separate"),
     [("gru", None, False), ("lstm", None, True), ("gru", True, True), ("lstm", False, False)],

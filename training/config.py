@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import tyro
 
@@ -66,9 +66,9 @@ class TrainConfig:
     """Width of a recurrent layer."""
     n_layers: int = 1
     """Recurrent layers."""
-    separate_critic: bool | None = None
-    """Give the critic recurrent layers of its own; by default only for cells with an unbounded cell
-    state (lstm), which else learn to count steps for the critic's sake."""
+    critic: Literal["auto", "shared", "separate"] = "auto"
+    """Whether the critic shares the actor's recurrent layers or has its own. auto: its own with
+    cells of unbounded state (lstm) only, which else learn to count steps for the critic's sake."""
 
     warmup: Warmup = "frame"
     """What drives the states in the warm-up before training:
@@ -144,6 +144,8 @@ class TrainConfig:
             _require(self, name, value is None or 0 < value < float("inf"), "a positive number")
         for name, known in (("cell", CELLS), ("warmup", WARMUPS)):
             _require(self, name, getattr(self, name) in known, f"one of {', '.join(known)}")
+        critics = ("auto", "shared", "separate")
+        _require(self, "critic", self.critic in critics, f"one of {', '.join(critics)}")
         wide = self.hidden_size >= 2 or not self.double
         _require(self, "hidden_size", wide, "at least 2 in a double layer")
         for name in ("length", "delay"):
@@ -181,9 +183,9 @@ class TrainConfig:
     @property
     def critic_is_separate(self) -> bool:
         """Whether the critic has recurrent layers of its own."""
-        if self.separate_critic is None:
+        if self.critic == "auto":
             return find_cell(self.cell).cell_state
-        return self.separate_critic
+        return self.critic == "separate"
 
     @property
     def folder(self) -> Path:

@@ -133,12 +133,17 @@ def test_training_leaves_nothing_among_the_temporary_files(
 
 
 @pytest.mark.parametrize(
-    ("cell", "asked", "separate"),
-    [("gru", None, False), ("lstm", None, True), ("gru", True, True), ("lstm", False, False)],
+    ("cell", "critic", "separate"),
+    [
+        ("gru", "auto", False),
+        ("lstm", "auto", True),
+        ("gru", "separate", True),
+        ("lstm", "shared", False),
+    ],
 )
 def test_a_cell_that_could_count_gets_a_critic_of_its_own(
-    cell: str, asked: bool | None, separate: bool
+    cell: str, critic: str, separate: bool
 ) -> None:
-    config = TrainConfig(cell=cell, separate_critic=asked, n_envs=2, n_steps=4, n_minibatches=1)
+    config = tiny(cell=cell, critic=critic)
     model = build_model(config, build_env(config))
     assert (model.policy.lstm_critic is not None) == separate

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tyro
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 from rich.console import Console
+from scipy import stats
 
-from warmrl.benchmarks.study import Job, Row, grouped, iqm, iqm_interval, run_study, show
+from warmrl.benchmarks.study import Job, Row, grouped, run_study, show
 from warmrl.training import TrainConfig
 
 COLOURS = {"none": "#8c8c8c", "gaussian": "#6aa84f", "rollout": "#3d85c6", "frame": "#d9480f"}
@@ -66,34 +69,44 @@ class Horizon:
 
 
 def draw(rows: Sequence[Row], delays: Sequence[int], trained: int) -> Figure:
-    """Success against length: interquartile mean over seeds, with bootstrap intervals."""
+    """Share of seeds that succeed in every episode, against length, with Wilson intervals."""
     figure = Figure(figsize=(7.2, 3.6), layout="constrained", dpi=150)
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for group, runs in grouped(rows).items():
+    for offset, (group, runs) in enumerate(grouped(rows).items()):
         cell, warmup = group.split(" ", 1)
-        values = [[run["success"][str(delay)] for run in runs] for delay in delays]
-        intervals = [iqm_interval(v) for v in values]
+        perfect = [sum(run["success"][str(delay)] == 1.0 for run in runs) for delay in delays]
+        tests = [stats.binomtest(count, len(runs)) for count in perfect]
+        intervals = [test.proportion_ci(method="wilson") for test in tests]
         label = f"{cell.upper()}, {'cold' if warmup == 'none' else 'half-warmed'}"
         colour, style = COLOURS[warmup], DASHES.get(cell, ":")
-        axes.plot(delays, [iqm(v) for v in values], style, marker="o", color=colour, label=label)
-        lows, highs = zip(*intervals, strict=True)
-        axes.fill_between(delays, lows, highs, color=colour, alpha=0.12, lw=0)
-    axes.axhline(0.5, color="black", lw=0.8, ls=":")
-    axes.annotate("chance", (delays[0], 0.5), (0, 4), textcoords="offset points", fontsize=8)
+        shares = np.array([test.statistic for test in tests])
+        reach = np.array([[ci.low, ci.high] for ci in intervals]).T
+        axes.errorbar(
+            np.array(delays) * 1.06**offset,  # side by side, so that none hides another
+            shares,
+            yerr=np.abs(reach - shares),
+            ls=style,
+            marker="o",
+            color=colour,
+            elinewidth=0.8,
+            capsize=2,
+            label=label,
+        )
     axes.axvline(trained, color="black", lw=0.8)
     axes.annotate(
         f"the only length\nseen in training: {trained}",
-        (trained, 0.78),
+        (trained, 0.12),
         (6, 0),
         textcoords="offset points",
         fontsize=8,
         va="center",
     )
-    axes.set(xscale="log", xlabel="length of the corridor (steps)", ylabel="success rate")
-    axes.set_ylim(0.4, 1.04)
+    axes.set(xscale="log", xlabel="length of the corridor (steps)")
+    axes.set(ylabel="seeds right in every episode", ylim=(0, 1.04))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="center right")
+    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
     return figure
 
 

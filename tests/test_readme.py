@@ -1,0 +1,38 @@
+"""The README's Python runs as it stands, only shorter."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from warmrl.agents import Agent
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+@pytest.mark.parametrize("package", ["warmrl.agents", "sb3_contrib"])
+def test_ten_lines_in_a_pipeline(
+    package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(code.split("\n\n")[1].splitlines()) <= 10
+    for long, short in (
+        ("from warmrl.agents import RecurrentPPO", f"from {package} import RecurrentPPO"),
+        ("n_envs=64", "n_envs=4"),
+        ("n_episodes=256", "n_episodes=16"),
+        ("100_000", "256"),
+    ):
+        assert long in code
+        code = code.replace(long, short)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "README.md", "exec"), {})
+    action = Agent.load("runs/mine").act(np.zeros((3, 9), np.float32))
+    assert action.shape == (3,)
+
+
+def test_every_linked_file_exists() -> None:
+    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    assert "docs/images/horizon.png" in links
+    for link in links:
+        assert (Path(__file__).parents[1] / link).is_file()

@@ -9,10 +9,19 @@ if TYPE_CHECKING:
 
 
 def initialise(layer: "RecurrentLayer") -> None:
-    """The classical initialisation, gate by gate: Xavier input, orthogonal recurrent, zero biases.
+    """The classical initialisation of a cell.
+
+    Cells with a cell state (LSTM): torch's, uniform within 1 / sqrt(H). Orthogonal recurrent gates
+    leave a warmed-up LSTM without a solution of the T-maze of length 100 that these weights find.
+    Others (GRU): gate by gate, Xavier input, orthogonal recurrent, zero biases.
 
     :param layer: the layer whose weights are written in place
     """
+    if layer.cell_state:
+        bound = layer.hidden_size**-0.5
+        for parameter in layer.parameters():
+            nn.init.uniform_(parameter, -bound, bound)
+        return
     for name, shape in layer.cell.weight_shapes.items():
         for gate in getattr(layer, name).data.chunk(shape.gates):
             if shape.kind == "input":

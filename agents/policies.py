@@ -95,9 +95,9 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
 
     def _build_trunk(self) -> RecurrentStack:
         n_layers, _, hidden_size = self.lstm_hidden_state_shape
-        return RecurrentStack(
-            self.cell, self.features_dim, hidden_size, n_layers, self.double_layers
-        )
+        # MultiDiscrete observations make it a NumPy integer, which torch refuses.
+        width = int(self.features_dim)
+        return RecurrentStack(self.cell, width, hidden_size, n_layers, self.double_layers)
 
     @property
     def prefers_packed(self) -> bool:

@@ -46,6 +46,8 @@ def lstm_agent(
         lstm_hidden_size=2,
     )
     layer = policy.lstm_actor.layers[0]
+    for parameter in layer.parameters():
+        parameter.data.zero_()
     x, h, bias = (torch.zeros(4, 2, 9), torch.zeros(4, 2, 2), torch.zeros(4, 2))
     bias[:, MEMORY] = torch.tensor([memory_write, memory_forget, 0.0, OPEN])
     x[INPUT, MEMORY, [SEES_UP, SEES_DOWN]] = OPEN

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 def initialise(layer: "RecurrentLayer") -> None:
     """The classical initialisation of a cell.
 
-    Cells with a cell state (LSTM): torch's, uniform within 1 / sqrt(H). Orthogonal recurrent gates
-    leave a warmed-up LSTM without a solution of the T-maze of length 100 that these weights find.
+    Cells with a cell state (LSTM): torch's, uniform within 1 / sqrt(H). In single runs a
+    warmed-up LSTM solved the T-maze of length 100 from these weights, not from orthogonal ones.
     Others (GRU): gate by gate, Xavier input, orthogonal recurrent, zero biases.
 
     :param layer: the layer whose weights are written in place

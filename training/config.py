@@ -68,7 +68,7 @@ class TrainConfig:
     """Recurrent layers."""
     critic: Literal["auto", "shared", "separate"] = "auto"
     """Whether the critic shares the actor's recurrent layers or has its own. auto: its own with
-    cells of unbounded state (lstm) only, which else learn to count steps for the critic's sake."""
+    cells of unbounded state (lstm) only, which else may learn to count steps for the critic."""
 
     warmup: Warmup = "frame"
     """What drives the states in the warm-up before training:

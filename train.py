@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 
-from warmrl.agents import Agent, RecurrentPPO
+from warmrl.agents import Agent, NotFiniteError, RecurrentPPO
 from warmrl.command_line import UserError, fail, one_line_errors, parse
 from warmrl.envs.arguments import delay_bounds
 from warmrl.evaluate import check_device, progress_bar
@@ -64,11 +64,14 @@ def train(
     warmed = time.perf_counter()
     solved = StopWhenSolved(config.solved_rollouts if config.stop_when_solved else None)
     shown = [] if bar is None else [bar]
-    model.learn(
-        config.total_timesteps - model.num_timesteps,
-        callback=[solved, *shown, *callbacks],
-        reset_num_timesteps=model.num_timesteps == 0,
-    )
+    try:
+        model.learn(
+            config.total_timesteps - model.num_timesteps,
+            callback=[solved, *shown, *callbacks],
+            reset_num_timesteps=model.num_timesteps == 0,
+        )
+    except NotFiniteError as error:
+        raise UserError(f"env={config.env!r}: {error}") from error
     end = time.perf_counter()
     return Trained(model, warmup, solved.solved_at, warmed - start, end - warmed)
 
@@ -86,8 +89,6 @@ def warm(
         )
         step = None if bar is None else bar.on_warmup_step
         result = warm_up(model, trajectories, config.warmup_config, step)
-    except UserError:
-        raise
     except ValueError as error:
         raise UserError(f"warmup={config.warmup!r} on env={config.env!r}: {error}") from error
     if bar is not None:

@@ -2,7 +2,16 @@
 
 from .agent import Agent
 from .cells import CELLS
+from .finite import NotFiniteError
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
 from .recurrent_ppo import RecurrentPPO
 
-__all__ = ["CELLS", "Agent", "CnnRnnPolicy", "MlpRnnPolicy", "MultiInputRnnPolicy", "RecurrentPPO"]
+__all__ = [
+    "CELLS",
+    "Agent",
+    "CnnRnnPolicy",
+    "MlpRnnPolicy",
+    "MultiInputRnnPolicy",
+    "NotFiniteError",
+    "RecurrentPPO",
+]

@@ -12,6 +12,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
+from .finite import check_finite
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
 from .rollout_step import RolloutStep
 from .sequence_buffer import SequenceBuffer
@@ -84,11 +85,11 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         :param rollout_buffer: the buffer to fill
         :param n_rollout_steps: steps per environment
         :return: whether the rollout is complete; not so if a callback stopped it
-        :raises ValueError: on a NaN or infinite observation or reward, naming step and environment
+        :raises NotFiniteError: on a NaN or infinite observation or reward
         """
         if self._last_obs is None:
             raise ValueError("there is no last observation; call learn()")
-        self._check_finite(self._last_obs)
+        check_finite("observation", self._last_obs, self.num_timesteps)
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
         rollout_buffer.start(self._last_lstm_states)
@@ -110,12 +111,16 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
                 performed = np.clip(performed, self.action_space.low, self.action_space.high)
             new_obs, rewards, dones, infos = env.step(performed)
             self.num_timesteps += env.num_envs
-            self._check_finite(new_obs, rewards)
+            check_finite("reward", rewards, self.num_timesteps)
+            check_finite("observation", new_obs, self.num_timesteps)
 
             callback.update_locals(locals())
             if not callback.on_step():
                 return False
             ended = np.flatnonzero(dones)
+            for i in ended.tolist():
+                last = infos[i].get("terminal_observation")
+                check_finite("observation", last, self.num_timesteps, i)
             if len(ended):
                 self._update_info_buffer([infos[i] for i in ended], dones[ended])
             targets = torch.as_tensor(
@@ -160,18 +165,3 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
                 torch.zeros(len(envs), device=self.device),
             )
         return values.flatten()
-
-    def _check_finite(self, obs: Any, rewards: np.ndarray[Any, Any] | None = None) -> None:
-        named = {} if rewards is None else {"reward": rewards}
-        named |= (
-            {f"observation {key!r}": value for key, value in obs.items()}
-            if isinstance(obs, dict)
-            else {"observation": obs}
-        )
-        for name, array in named.items():
-            if array.dtype.kind == "f" and not np.isfinite(array).all():
-                bad = np.argwhere(~np.isfinite(array))[0]
-                raise ValueError(
-                    f"{name} {array[tuple(bad)]} of environment {bad[0]} at step "
-                    f"{self.num_timesteps}: it must be finite"
-                )

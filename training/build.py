@@ -12,7 +12,6 @@ from stable_baselines3.common.vec_env import VecEnv
 from ..agents import RecurrentPPO
 from ..envs import MemoryTask, make_vec_env
 from .config import TrainConfig
-from .finite import FiniteVecEnv
 
 SMALLEST_IMAGE = 36  # pixels a side; SB3's NatureCNN has nothing left of smaller ones
 PARTS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
@@ -24,10 +23,9 @@ def build_env(config: TrainConfig) -> VecEnv:
     :raises ValueError: if id or arguments are unknown or wrong, or a package is missing
     """
     try:
-        env = make_vec_env(config.env, config.n_envs, config.seed, **config.env_arguments)
+        return make_vec_env(config.env, config.n_envs, config.seed, **config.env_arguments)
     except (gymnasium.error.Error, TypeError) as error:
         raise ValueError(f"env={config.env!r} cannot be made: {error}") from error
-    return env if task_of(env) else FiniteVecEnv(env, config.env)
 
 
 def task_of(env: VecEnv) -> MemoryTask | None:

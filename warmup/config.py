@@ -30,7 +30,10 @@ class WarmupConfig:
     """Steps by which the longest drive grows with every gradient step, from one."""
     target: float = 0.95
     """VAA* to reach."""
-    settle: float = 1.0
+    margin: float | None = 1.0
+    """Distance of tanh(states) from which on VAA* counts two as different: a policy must be able to
+    tell them apart. None as in the paper, where the gradient fades a little beyond eps."""
+    settle: float = 10.0
     """Weight of the mean square motion of tanh(state) in the second half of a constant drive; 0 as
     in the paper. VAA* alone is also raised by oscillations and chaos, which keep states apart
     without keeping what they stood for; this leaves attractors that come to rest."""
@@ -69,6 +72,8 @@ class WarmupConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise ValueError(f"{name}={value} must be positive and finite")
+        if self.margin is not None and not self.eps < self.margin < float("inf"):
+            raise ValueError(f"margin={self.margin} must be finite and above eps={self.eps}")
         if not 0 < self.target <= 1:
             raise ValueError(f"target={self.target} must be in (0, 1]")
 
@@ -83,6 +88,7 @@ class WarmupConfig:
             cut="uniform",
             n_steps=100,
             drive_growth=10,
+            margin=None,
             settle=0.0,
             max_grad_norm=None,
         )

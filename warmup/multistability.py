@@ -1,5 +1,7 @@
 """How many different attractors a set of states is in: VAA and its differentiable form VAA*."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -26,24 +28,36 @@ def vaa(states: Tensor, eps: float = 1e-4) -> float:
     return float(neighbours.double().reciprocal().mean())
 
 
-def vaa_star(states: Tensor, eps: float = 1e-4) -> Tensor:
+def vaa_star(states: Tensor, eps: float = 1e-4, margin: float | None = None) -> Tensor:
     """VAA*, the differentiable form of :func:`vaa` on which warm-up descends.
 
     With ``t_i = tanh(s_i)`` and ``d_ij = |t_i - t_j|``, it is ``mean_i 1 / sum_j C_ij`` where
     ``C_ij = 1 - relu(d_ij - eps) / (d_ij + 1e-6)`` (Lambrechts et al. 2023, section 4). Two states
     that coincide have a zero gradient towards each other.
 
+    Its gradient is as good as gone once states are a little more than eps apart, too near for a
+    policy to tell them apart. With a margin, closeness is linear in the logarithm of the distance
+    (ours), ``C_ij = clip(log(margin / (d_ij + eps)) / log(margin / eps), 0, 1)``: 1 where states
+    coincide, 0 from the margin on, and every doubling of a distance in between counts the same.
+
     :param states: [..., N, D]
     :param eps: distance below which two states count as the same
+    :param margin: distance from which on they count as different, above eps; ``None`` as in the
+        paper
     :return: [...], each in [1 / N, 1]
-    :raises ValueError: if ``states`` has fewer than two dimensions or N is 0, or ``eps`` is not
-        positive
+    :raises ValueError: if ``states`` has fewer than two dimensions or N is 0, ``eps`` is not
+        positive, or ``margin`` not above it
     """
     if states.ndim < 2:
         raise ValueError(f"states has shape {tuple(states.shape)}; it must be [..., N, D]")
     _check(states, eps)
+    if margin is not None and not eps < margin:
+        raise ValueError(f"margin={margin} must be above eps={eps}")
     d = _distances(torch.tanh(states))
-    closeness = 1 - torch.relu(d - eps) / (d + 1e-6)
+    if margin is None:
+        closeness = 1 - torch.relu(d - eps) / (d + 1e-6)
+    else:
+        closeness = (torch.log(margin / (d + eps)) / math.log(margin / eps)).clamp(0, 1)
     return closeness.sum(dim=-1).reciprocal().mean(dim=-1)
 
 

@@ -102,7 +102,7 @@ def _drive_batch(
             else:
                 _, state = layer.warmed(x, state)
                 motions.append(x.new_zeros(()))
-            values.append(vaa_star(layer.flat(state), config.eps))
+            values.append(vaa_star(layer.flat(state), config.eps, config.margin))
     return torch.stack(values), torch.stack(motions)
 
 

@@ -84,7 +84,7 @@ def test_the_cue_survives_the_corridor(cell: type[nn.LSTM | nn.GRU], n_steps: in
     before = decodability(rnn, 30)
     result = warm_up(rnn, corridor(20, 200, seed=0)[0], WarmupConfig(n_steps=n_steps))
     assert driven_vaa_star(rnn) > 0.9
-    assert np.mean(result.vaa_star[-10:]) > 0.9
+    assert np.mean(result.vaa_star[-10:]) > 0.75
     assert result.mean_vaa_before < 0.1
     assert result.mean_vaa_after > 0.9
-    assert decodability(rnn, 30) > max(0.8, before + 0.2)
+    assert decodability(rnn, 30) > max(0.95, before + 0.2)

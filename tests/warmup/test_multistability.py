@@ -16,7 +16,7 @@ def random_states(seed: int, n: int, d: int, scale: float = 1.0) -> Tensor:
     return scale * torch.randn(n, d, generator=generator, dtype=torch.float64)
 
 
-def looped_vaa_star(states: Tensor, eps: float) -> float:
+def looped_vaa_star(states: Tensor, eps: float, margin: float | None = None) -> float:
     total = 0.0
     for s_i in states.tolist():
         row = 0.0
@@ -24,7 +24,10 @@ def looped_vaa_star(states: Tensor, eps: float) -> float:
             d = math.sqrt(
                 sum((math.tanh(a) - math.tanh(b)) ** 2 for a, b in zip(s_i, s_j, strict=True))
             )
-            row += 1 - max(d - eps, 0) / (d + 1e-6)
+            if margin is None:
+                row += 1 - max(d - eps, 0) / (d + 1e-6)
+            else:
+                row += max(math.log((d + eps) / margin) / math.log(eps / margin), 0)
         total += 1 / row
     return total / len(states)
 
@@ -69,7 +72,9 @@ def test_both_equal_their_definition(seed: int, n: int, d: int) -> None:
     states[n // 2] = states[0]
     states[n - 1] = states[0] + 3e-5
     assert vaa(states) == pytest.approx(looped_vaa(states, 1e-4), rel=1e-12)
-    assert vaa_star(states).item() == pytest.approx(looped_vaa_star(states, 1e-4), rel=1e-9)
+    for margin in (None, 0.5, 1.0):
+        value = vaa_star(states, margin=margin).item()
+        assert value == pytest.approx(looped_vaa_star(states, 1e-4, margin), rel=1e-9)
 
 
 @given(seed=st.integers(0, 10_000), n=st.integers(2, 20), scale=st.floats(1e-5, 10.0))
@@ -77,7 +82,7 @@ def test_both_equal_their_definition(seed: int, n: int, d: int) -> None:
 def test_order_does_not_matter_and_the_range_holds(seed: int, n: int, scale: float) -> None:
     states = random_states(seed, n, 3, scale)
     shuffled = states[torch.randperm(n, generator=torch.Generator().manual_seed(seed))]
-    for measure in (vaa, lambda s: vaa_star(s).item()):
+    for measure in (vaa, lambda s: vaa_star(s).item(), lambda s: vaa_star(s, margin=1.0).item()):
         value = measure(states)
         assert measure(shuffled) == pytest.approx(value, rel=1e-12)
         assert 1 / n - 1e-12 <= value <= 1 + 1e-12
@@ -90,9 +95,28 @@ def test_vaa_star_of_a_batch_is_that_of_each() -> None:
     torch.testing.assert_close(batched[1, 2], vaa_star(states[1, 2]))
 
 
-def test_gradient_of_vaa_star() -> None:
+def test_with_a_margin_by_hand() -> None:
+    d = torch.tensor([0.0, 0.01 - 1e-4, 1.0 - 1e-4], dtype=torch.float64)
+    for distance, closeness in zip(d, (1.0, 0.5, 0.0), strict=True):
+        states = torch.stack((torch.zeros_like(distance), torch.atanh(distance)))[:, None]
+        value = vaa_star(states, margin=1.0).item()
+        assert value == pytest.approx(1 / (1 + closeness), rel=1e-9)
+
+
+@pytest.mark.parametrize("margin", [None, 0.4])
+def test_gradient_of_vaa_star(margin: float | None) -> None:
     states = random_states(1, 5, 3, 0.3).requires_grad_()
-    assert torch.autograd.gradcheck(vaa_star, (states,))
+    assert torch.autograd.gradcheck(lambda s: vaa_star(s, margin=margin), (states,))
+
+
+def test_the_margin_pulls_apart_what_the_paper_counts_as_apart() -> None:
+    def pull(margin: float | None) -> float:
+        states = torch.tensor([[0.0], [0.1]], requires_grad=True)
+        (gradient,) = torch.autograd.grad(vaa_star(states, margin=margin), states)
+        return gradient[1].item()
+
+    assert pull(1.0) > 50 * pull(None) > 0
+    assert pull(0.05) == 0.0
 
 
 def test_gradient_is_finite_where_states_coincide() -> None:
@@ -103,8 +127,9 @@ def test_gradient_is_finite_where_states_coincide() -> None:
     assert gradient.isfinite().all()
     assert gradient.abs().sum() > 0
     same = torch.zeros(4, 3, requires_grad=True)
-    (gradient,) = torch.autograd.grad(vaa_star(same), same)
-    assert torch.equal(gradient, torch.zeros(4, 3))
+    for margin in (None, 1.0):
+        (gradient,) = torch.autograd.grad(vaa_star(same, margin=margin), same)
+        assert torch.equal(gradient, torch.zeros(4, 3))
 
 
 @pytest.mark.parametrize(
@@ -127,3 +152,5 @@ def test_vaa_star_rejects() -> None:
         vaa_star(torch.zeros(3))
     with pytest.raises(ValueError, match="eps=-1 must be positive"):
         vaa_star(torch.zeros(2, 3), eps=-1)
+    with pytest.raises(ValueError, match=r"margin=0\.1 must be above eps=0\.1"):
+        vaa_star(torch.zeros(2, 3), eps=0.1, margin=0.1)

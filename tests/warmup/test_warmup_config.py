@@ -25,6 +25,8 @@ from warmrl.warmup.networks import Network
         ({"max_grad_norm": -1.0}, "max_grad_norm=-1.0 must be positive"),
         ({"target": 1.5}, r"target=1.5 must be in \(0, 1\]"),
         ({"eps": 0.0}, "eps=0.0 must be positive"),
+        ({"margin": 1e-4}, "margin=0.0001 must be finite and above eps=0.0001"),
+        ({"margin": float("inf")}, "margin=inf must be finite and above"),
         ({"vaa_states": 0}, "vaa_states=0 must be at least 1"),
         ({"vaa_steps": 0}, "vaa_steps=0 must be at least 1"),
         ({"seed": -1}, "seed=-1 must not be negative"),
@@ -42,7 +44,7 @@ def test_the_papers_settings() -> None:
     assert (config.drive, config.cut, config.max_grad_norm) == ("gaussian", "uniform", None)
     assert (config.n_steps, config.learning_rate, config.batch_size) == (100, 1e-2, 32)
     assert (config.max_drive_steps, config.drive_growth, config.target) == (200, 10, 0.95)
-    assert config.settle == 0.0
+    assert (config.settle, config.margin) == (0.0, None)
     assert config.seed == 3
 
 

@@ -4,23 +4,25 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 SOLVED = 0.99
+FORGOTTEN = 0.95
 
 
 class StopWhenSolved(BaseCallback):
-    """Stop once the success rate over SB3's statistics window has stayed high.
+    """Practise for some rollouts after the first that solves the task, then stop.
 
-    Practice after the first success matters: it is in these rollouts that the decision settles, and
+    It is solved when the success rate over SB3's statistics window is 0.99, and no longer so when
+    that falls below 0.95. Practice matters: it is in these rollouts that the decision settles, and
     an agent stopped at once often errs on delays it never saw.
 
-    :param rollouts: for how many rollouts in a row, after the first; ``None`` never stops
+    :param rollouts: for how many rollouts; ``None`` never stops
     """
 
     def __init__(self, rollouts: int | None = 10) -> None:
         super().__init__()
         self.rollouts = rollouts
         self.solved_at: int | None = None
-        """environment steps when the success rate first reached 0.99, for as long as it stays"""
-        self._streak = 0
+        """environment steps when the task was solved, ``None`` if it is not"""
+        self._practised = 0
         self._stop = False
 
     def _on_step(self) -> bool:
@@ -28,14 +30,15 @@ class StopWhenSolved(BaseCallback):
 
     def _on_rollout_end(self) -> None:
         rate = success_rate(self)
-        if rate is None or rate < SOLVED:
-            self._streak, self.solved_at = 0, None
+        if rate is None or rate < (SOLVED if self.solved_at is None else FORGOTTEN):
+            self.solved_at = None
             return
         if self.solved_at is None:
-            self.solved_at = self.num_timesteps
-        self._streak += 1
+            self.solved_at, self._practised = self.num_timesteps, 0
+        else:
+            self._practised += 1
         # Obeyed in the next rollout, so that this one is still learned from.
-        self._stop = self.rollouts is not None and self._streak > self.rollouts
+        self._stop = self.rollouts is not None and self._practised >= self.rollouts
 
 
 def success_rate(callback: BaseCallback) -> float | None:

@@ -86,9 +86,9 @@ class TrainConfig:
     total_timesteps: int = 2_000_000
     """Environment steps, at most."""
     stop_when_solved: bool = True
-    """Stop once the success rate has stayed at 0.99 or above, if the environment reports one."""
+    """Stop a while after the success rate has reached 0.99, if the environment reports one."""
     solved_rollouts: int = 25
-    """Rollouts for which it has to stay there."""
+    """Rollouts of that while; below 0.95 the task counts as not solved any more."""
     learning_rate: float = 1e-3
     """Step size of Adam."""
     n_steps: int = 128

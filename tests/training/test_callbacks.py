@@ -38,20 +38,33 @@ def started(rollouts: int | None) -> StopWhenSolved:
     return callback
 
 
-def test_stops_after_the_success_has_stayed() -> None:
+def test_stops_after_practice() -> None:
     callback = started(2)
     assert [rollout(callback, rate) for rate in (0.5, 0.99, 1.0)] == [True] * 3
     assert not rollout(callback, 1.0)
     assert callback.solved_at == 20
 
 
+def test_without_practice_it_stops_at_once() -> None:
+    callback = started(0)
+    assert rollout(callback, 0.98)
+    assert not rollout(callback, 0.99)
+
+
+def test_a_dip_is_practice_too() -> None:
+    callback = started(3)
+    assert all(rollout(callback, rate) for rate in (0.98, 1.0, 0.95, 0.97))
+    assert not rollout(callback, 0.96)
+    assert callback.solved_at == 20
+
+
 def test_a_relapse_starts_anew() -> None:
     callback = started(2)
-    assert all(rollout(callback, rate) for rate in (1.0, 1.0, 0.98))
+    assert all(rollout(callback, rate) for rate in (1.0, 1.0, 0.94))
     assert callback.solved_at is None
-    assert all(rollout(callback, rate) for rate in (1.0, 1.0))
+    assert all(rollout(callback, rate) for rate in (0.98, 1.0, 0.97))
     assert not rollout(callback, 1.0)
-    assert callback.solved_at == 40
+    assert callback.solved_at == 50
 
 
 def test_never_stops_without_a_number() -> None:

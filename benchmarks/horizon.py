@@ -36,8 +36,6 @@ class Horizon:
     """Warm-ups."""
     seeds: int = 10
     """Seeds per combination."""
-    solved_rollouts: int = 10
-    """Rollouts of practice after the first that solves the task; train.py does more."""
     delays: tuple[int, ...] = (20, 200, 2_000, 20_000, 100_000)
     """Lengths tested."""
     workers: int = 2
@@ -52,13 +50,7 @@ class Horizon:
         return [
             Job(
                 f"{cell} {warmup}",
-                TrainConfig(
-                    length=(self.length,),
-                    cell=cell,
-                    warmup=warmup,
-                    seed=seed,
-                    solved_rollouts=self.solved_rollouts,
-                ),
+                TrainConfig(length=(self.length,), cell=cell, warmup=warmup, seed=seed),
                 self.delays,
                 certify=True,
             )

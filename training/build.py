@@ -65,7 +65,7 @@ def build_model(config: TrainConfig, env: VecEnv, **kwargs: Any) -> RecurrentPPO
                 "double": config.double,
                 "lstm_hidden_size": config.hidden_size,
                 "n_lstm_layers": config.n_layers,
-                "enable_critic_lstm": config.critic_is_separate,
+                "enable_critic_lstm": config.critic == "separate",
                 "action_prior": None if task is None else task.exploration_policy,
             },
             stats_window_size=200,

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import tyro
 
-from ..agents.cells import CELLS, find_cell
+from ..agents.cells import CELLS
 from ..envs import TASKS
 from ..warmup import WarmupConfig
 from ..warmup.drives import DRIVES
@@ -66,9 +66,8 @@ class TrainConfig:
     """Width of a recurrent layer."""
     n_layers: int = 1
     """Recurrent layers."""
-    critic: Literal["auto", "shared", "separate"] = "auto"
-    """Whether the critic shares the actor's recurrent layers or has its own. auto: its own with
-    cells of unbounded state (lstm) only, which else may learn to count steps for the critic."""
+    critic: Literal["shared", "separate"] = "shared"
+    """Whether the critic shares the actor's recurrent layers or has its own."""
 
     warmup: Warmup = "frame"
     """What drives the states in the warm-up before training:
@@ -87,7 +86,7 @@ class TrainConfig:
     """Environment steps, at most."""
     stop_when_solved: bool = True
     """Stop a while after the success rate has reached 0.99, if the environment reports one."""
-    solved_rollouts: int = 25
+    solved_rollouts: int = 50
     """Rollouts of that while; below 0.95 the task counts as not solved any more."""
     learning_rate: float = 1e-3
     """Step size of Adam."""
@@ -144,7 +143,7 @@ class TrainConfig:
             _require(self, name, value is None or 0 < value < float("inf"), "a positive number")
         for name, known in (("cell", CELLS), ("warmup", WARMUPS)):
             _require(self, name, getattr(self, name) in known, f"one of {', '.join(known)}")
-        critics = ("auto", "shared", "separate")
+        critics = ("shared", "separate")
         _require(self, "critic", self.critic in critics, f"one of {', '.join(critics)}")
         wide = self.hidden_size >= 2 or not self.double
         _require(self, "hidden_size", wide, "at least 2 in a double layer")
@@ -179,13 +178,6 @@ class TrainConfig:
                 )
             arguments[name] = value[0] if len(value) == 1 else value
         return arguments
-
-    @property
-    def critic_is_separate(self) -> bool:
-        """Whether the critic has recurrent layers of its own."""
-        if self.critic == "auto":
-            return find_cell(self.cell).cell_state
-        return self.critic == "separate"
 
     @property
     def folder(self) -> Path:

@@ -132,18 +132,8 @@ def test_training_leaves_nothing_among_the_temporary_files(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("cell", "critic", "separate"),
-    [
-        ("gru", "auto", False),
-        ("lstm", "auto", True),
-        ("gru", "separate", True),
-        ("lstm", "shared", False),
-    ],
-)
-def test_a_cell_that_could_count_gets_a_critic_of_its_own(
-    cell: str, critic: str, separate: bool
-) -> None:
-    config = tiny(cell=cell, critic=critic)
+@pytest.mark.parametrize("critic", ["shared", "separate"])
+def test_a_critic_with_layers_of_its_own(critic: str) -> None:
+    config = tiny(critic=critic)
     model = build_model(config, build_env(config))
-    assert (model.policy.lstm_critic is not None) == separate
+    assert (model.policy.lstm_critic is not None) == (critic == "separate")

@@ -1,5 +1,6 @@
 """Recurrent agents for Stable-Baselines3: cells, policies, recurrent PPO on whole sequences."""
 
+from . import bistable, minimal_gated  # noqa: F401  (their cells register themselves)
 from .agent import Agent
 from .cells import CELLS
 from .finite import NotFiniteError

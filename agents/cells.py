@@ -11,10 +11,11 @@ from typing import ClassVar, Literal, NamedTuple
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import PackedSequence
 
 from .gru_loop import gru_loop
 from .lstm_loop import lstm_loop
+from .time_steps import states_at_end
 
 Weights = Mapping[str, Tensor]
 
@@ -80,17 +81,16 @@ class Cell(ABC):
 
         :return: hidden states, packed, and ``(h, c)`` after each sequence's last step [N, H]
         """
-        inputs, lengths = pad_packed_sequence(x)  # [T, N, I], [N]
-        running = torch.arange(len(inputs), device=h.device)[:, None] < lengths.to(h.device)
-        outputs = []
-        for projected, mask in zip(
-            cls.project(weights, inputs).unbind(0), running[..., None], strict=True
-        ):
-            next_h, next_c = cls.step(weights, projected, h, c)
-            h, c = torch.where(mask, next_h, h), torch.where(mask, next_c, c)
-            outputs.append(h)
-        packed = pack_padded_sequence(torch.stack(outputs), lengths, enforce_sorted=False)
-        return packed, h, c
+        sizes = x.batch_sizes.tolist()
+        h, c = _sorted(h, x), _sorted(c, x)
+        hs, cs = [], []
+        for projected in cls.project(weights, x.data).split(sizes):
+            n = len(projected)
+            h, c = cls.step(weights, projected, h[:n], c[:n])
+            hs.append(h)
+            cs.append(c)
+        last_h, last_c = (_unsorted(states_at_end(ends, sizes), x) for ends in (hs, cs))
+        return x._replace(data=torch.cat(hs)), last_h, last_c
 
 
 CELLS: dict[str, type[Cell]] = {}

@@ -13,7 +13,8 @@ def initialise(layer: "RecurrentLayer") -> None:
 
     Cells with a cell state (LSTM): torch's, uniform within 1 / sqrt(H). In single runs a
     warmed-up LSTM solved the T-maze of length 100 from these weights, not from orthogonal ones.
-    Others (GRU): gate by gate, Xavier input, orthogonal recurrent, zero biases.
+    Others: gate by gate, Xavier input, orthogonal recurrent, zero biases; weights of a unit on
+    itself are 1.
 
     :param layer: the layer whose weights are written in place
     """
@@ -29,4 +30,4 @@ def initialise(layer: "RecurrentLayer") -> None:
             elif shape.kind == "recurrent":
                 nn.init.orthogonal_(gate)
             else:
-                nn.init.zeros_(gate)
+                nn.init.constant_(gate, 0.0 if name.startswith("bias") else 1.0)

@@ -55,7 +55,29 @@ def gru_step(w: dict[str, Array], x: Array, h: Array, c: Array) -> tuple[Array, 
     return (1 - z) * np.tanh(x_n + r * h_n) + z * h, c
 
 
-REFERENCES: dict[str, Reference] = {"lstm": lstm_step, "gru": gru_step}
+def mgu_step(w: dict[str, Array], x: Array, h: Array, c: Array) -> tuple[Array, Array]:
+    x_f, x_g = np.split(x @ w["weight_ih"].T + w["bias_ih"], 2, axis=1)
+    u_f, u_g = np.split(w["weight_hh"], 2)
+    f = sigmoid(x_f + h @ u_f.T)
+    return (1 - f) * h + f * np.tanh(x_g + (f * h) @ u_g.T), c
+
+
+def brc_step(w: dict[str, Array], x: Array, h: Array, c: Array) -> tuple[Array, Array]:
+    x_c, x_a, x_h = np.split(x @ w["weight_ih"].T + w["bias_ih"], 3, axis=1)
+    w_c, w_a = np.split(w["weight_hh"], 2)
+    if w_c.ndim == 1:
+        w_c, w_a = np.diag(w_c), np.diag(w_a)
+    update, feedback = sigmoid(x_c + h @ w_c.T), 1 + np.tanh(x_a + h @ w_a.T)
+    return update * h + (1 - update) * np.tanh(x_h + feedback * h), c
+
+
+REFERENCES: dict[str, Reference] = {
+    "lstm": lstm_step,
+    "gru": gru_step,
+    "mgu": mgu_step,
+    "brc": brc_step,
+    "nbrc": brc_step,
+}
 
 
 @every_cell

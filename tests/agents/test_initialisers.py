@@ -21,8 +21,8 @@ def test_every_gate_is_xavier_and_orthogonal_with_zero_bias(cell: str) -> None:
                 assert 0.5 * bound < gate.abs().max() <= bound
             elif shape.kind == "recurrent":
                 torch.testing.assert_close(gate @ gate.T, torch.eye(H), rtol=0, atol=1e-5)
-            elif name.startswith("bias"):
-                assert not gate.any()
+            else:
+                assert (gate == (0.0 if name.startswith("bias") else 1.0)).all()
         if shape.kind != "gate":
             assert not any(torch.equal(gates[0], other) for other in gates[1:])
 

@@ -4,11 +4,13 @@ from . import bistable, minimal_gated  # noqa: F401  (their cells register thems
 from .agent import Agent
 from .cells import CELLS
 from .finite import NotFiniteError
+from .initialisers import INITIALISERS
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
 from .recurrent_ppo import RecurrentPPO
 
 __all__ = [
     "CELLS",
+    "INITIALISERS",
     "Agent",
     "CnnRnnPolicy",
     "MlpRnnPolicy",

@@ -34,6 +34,7 @@ class Cell(ABC):
 
     weight_shapes: ClassVar[dict[str, WeightShape]]
     cell_state: ClassVar[bool] = False  # whether c is used; otherwise it is passed on untouched
+    candidate: ClassVar[int | None] = None  # which gate is a candidate state with a full matrix
     padding_is_cheap: ClassVar[bool] = False  # on a CPU, `sequence` so fast that it beats packing
 
     @staticmethod
@@ -84,7 +85,7 @@ class Cell(ABC):
         sizes = x.batch_sizes.tolist()
         h, c = _sorted(h, x), _sorted(c, x)
         hs, cs = [], []
-        for projected in cls.project(weights, x.data).split(sizes):
+        for projected in cls.project(weights, x.data).split_with_sizes(sizes):
             n = len(projected)
             h, c = cls.step(weights, projected, h[:n], c[:n])
             hs.append(h)
@@ -130,6 +131,7 @@ class LSTM(Cell):
         "bias_hh": WeightShape("gate", 4),
     }
     cell_state: ClassVar = True
+    candidate: ClassVar = 2
     padding_is_cheap: ClassVar = True
 
     @staticmethod
@@ -192,6 +194,7 @@ class GRU(Cell):
         "bias_ih": WeightShape("gate", 3),
         "bias_hh": WeightShape("gate", 3),
     }
+    candidate: ClassVar = 2
 
     @classmethod
     def step(

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from .cells import Cell, Weights, WeightShape, find_cell
-from .initialisers import initialise
+from .initialisers import Initialiser, default
 
 State: TypeAlias = tuple[Tensor, Tensor]
 
@@ -22,10 +22,13 @@ class RecurrentLayer(nn.Module):
     :param cell: a name in :data:`~warmrl.agents.cells.CELLS`
     :param input_size: I
     :param hidden_size: H
-    :raises ValueError: if the cell is unknown or a size is below 1
+    :param init: fills the weights
+    :raises ValueError: if the cell is unknown, a size is below 1, or ``init`` not for this cell
     """
 
-    def __init__(self, cell: str, input_size: int, hidden_size: int) -> None:
+    def __init__(
+        self, cell: str, input_size: int, hidden_size: int, init: Initialiser = default
+    ) -> None:
         super().__init__()
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
             if size < 1:
@@ -37,7 +40,7 @@ class RecurrentLayer(nn.Module):
             rows = shape.gates * hidden_size
             columns = {"input": (input_size,), "recurrent": (hidden_size,), "gate": ()}[shape.kind]
             self.register_parameter(name, nn.Parameter(torch.empty(rows, *columns)))
-        initialise(self)
+        init(self)
 
     @property
     def cell_state(self) -> bool:
@@ -76,15 +79,17 @@ class DoubleLayer(RecurrentLayer):
     :raises ValueError: also if ``hidden_size`` is below 2
     """
 
-    def __init__(self, cell: str, input_size: int, hidden_size: int) -> None:
+    def __init__(
+        self, cell: str, input_size: int, hidden_size: int, init: Initialiser = default
+    ) -> None:
         nn.Module.__init__(self)
         if hidden_size < 2:
             raise ValueError(f"hidden_size={hidden_size} must be at least 2 for a double layer")
         self.cell = find_cell(cell)
         self.input_size = input_size
         self.hidden_size = hidden_size
-        self.warm = RecurrentLayer(cell, input_size, hidden_size // 2)
-        self.cold = RecurrentLayer(cell, input_size, hidden_size - hidden_size // 2)
+        self.warm = RecurrentLayer(cell, input_size, hidden_size // 2, init)
+        self.cold = RecurrentLayer(cell, input_size, hidden_size - hidden_size // 2, init)
 
     def weights(self) -> Weights:
         """The joined weights of both halves."""
@@ -115,6 +120,7 @@ class RecurrentStack(nn.Module):
     :param hidden_size: H of every layer
     :param num_layers: number of layers
     :param double: whether each layer is a :class:`DoubleLayer`
+    :param init: fills the weights of a layer, see :data:`~warmrl.agents.initialisers.INITIALISERS`
     :raises ValueError: if the cell is unknown or a size is too small
     """
 
@@ -125,6 +131,7 @@ class RecurrentStack(nn.Module):
         hidden_size: int,
         num_layers: int = 1,
         double: bool = False,
+        init: Initialiser = default,
     ) -> None:
         super().__init__()
         if num_layers < 1:
@@ -134,7 +141,7 @@ class RecurrentStack(nn.Module):
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         layers = [
-            layer_class(cell, hidden_size if depth else input_size, hidden_size)
+            layer_class(cell, hidden_size if depth else input_size, hidden_size, init)
             for depth in range(num_layers)
         ]
         self.layers: Sequence[RecurrentLayer] = nn.ModuleList(layers)  # type: ignore[assignment]

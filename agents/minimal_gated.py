@@ -23,6 +23,7 @@ class MGU(Cell):
         "weight_hh": WeightShape("recurrent", 2),
         "bias_ih": WeightShape("gate", 2),
     }
+    candidate: ClassVar = 1
 
     @classmethod
     def step(

@@ -1,6 +1,7 @@
 """Recurrent actor-critic policies for Stable-Baselines3, with any cell."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -17,6 +18,7 @@ from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from .initialisers import find_initialiser
 from .layers import RecurrentStack, State
 from .sequence_buffer import PackedStates
 
@@ -29,6 +31,9 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
     :param cell: recurrent cell, a name in :data:`~warmrl.agents.CELLS`
     :param double: whether each layer is two half-width cells side by side, of which only the first
         is warmed up (Lambrechts et al. 2023, "double layer")
+    :param init: initial weights of the recurrent layers, a name in
+        :data:`~warmrl.agents.INITIALISERS`
+    :param init_kwargs: its options
     :param lstm_hidden_size: width of each recurrent layer, whatever its cell
     :param n_lstm_layers: number of recurrent layers
     :param shared_lstm: whether actor and critic share one recurrent trunk; by default they do,
@@ -37,8 +42,8 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
     :param value_gradient: whether the value loss trains a shared trunk too (not in sb3-contrib)
     :param action_prior: probabilities of the discrete actions before any training, ``None`` for
         about uniform; starting as the environment's exploration policy finds rewards sooner
-    :raises ValueError: if the cell is unknown, a size is too small, or the prior does not fit the
-        action space
+    :raises ValueError: if cell or initialisation is unknown or they do not go together, a size is
+        too small, or the prior does not fit the action space
     """
 
     default_features_extractor: ClassVar[type[BaseFeaturesExtractor]] = FlattenExtractor
@@ -51,6 +56,8 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         *args: Any,
         cell: str = "gru",
         double: bool = True,
+        init: str = "default",
+        init_kwargs: Mapping[str, float] | None = None,
         lstm_hidden_size: int = 64,
         n_lstm_layers: int = 1,
         shared_lstm: bool | None = None,
@@ -62,6 +69,8 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
     ) -> None:
         self.cell = cell
         self.double_layers = double
+        options = dict(init_kwargs or {})
+        self.initialiser = partial(find_initialiser(init, **options), **options)
         self.value_gradient = value_gradient
         self.action_prior = None if action_prior is None else tuple(map(float, action_prior))
         if self.action_prior is not None:
@@ -97,7 +106,9 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         n_layers, _, hidden_size = self.lstm_hidden_state_shape
         # MultiDiscrete observations make it a NumPy integer, which torch refuses.
         width = int(self.features_dim)
-        return RecurrentStack(self.cell, width, hidden_size, n_layers, self.double_layers)
+        return RecurrentStack(
+            self.cell, width, hidden_size, n_layers, self.double_layers, self.initialiser
+        )
 
     @property
     def prefers_packed(self) -> bool:

@@ -63,6 +63,7 @@ def build_model(config: TrainConfig, env: VecEnv, **kwargs: Any) -> RecurrentPPO
             policy_kwargs={
                 "cell": config.cell,
                 "double": config.double,
+                "init": config.init,
                 "lstm_hidden_size": config.hidden_size,
                 "n_lstm_layers": config.n_layers,
                 "enable_critic_lstm": config.critic == "separate",

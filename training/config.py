@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import tyro
 
-from ..agents.cells import CELLS
+from ..agents import CELLS, INITIALISERS
 from ..envs import TASKS
 from ..warmup import WarmupConfig
 from ..warmup.drives import DRIVES
@@ -19,6 +19,7 @@ WARMUPS = ("none", *DRIVES)
 
 # How the command line shows the fields whose types say too little or too much.
 Cell: TypeAlias = Annotated[str, tyro.conf.arg(metavar="|".join(CELLS))]
+Init: TypeAlias = Annotated[str, tyro.conf.arg(metavar="|".join(INITIALISERS))]
 Warmup: TypeAlias = Annotated[str, tyro.conf.arg(metavar="|".join(WARMUPS))]
 Delay: TypeAlias = Annotated[
     tuple[int, ...] | None, tyro.conf.arg(metavar="N [N]", help_behavior_hint="")
@@ -62,6 +63,8 @@ class TrainConfig:
     """Recurrent cell."""
     double: bool = True
     """Double layers: two half-width cells side by side, of which only the first is warmed up."""
+    init: Init = "default"
+    """Initial weights of the recurrent layers, before any warm-up."""
     hidden_size: int = 64
     """Width of a recurrent layer."""
     n_layers: int = 1
@@ -141,7 +144,7 @@ class TrainConfig:
         for name in ("learning_rate", "clip_range", "reward_scale"):
             value = getattr(self, name)
             _require(self, name, value is None or 0 < value < float("inf"), "a positive number")
-        for name, known in (("cell", CELLS), ("warmup", WARMUPS)):
+        for name, known in (("cell", CELLS), ("init", INITIALISERS), ("warmup", WARMUPS)):
             _require(self, name, getattr(self, name) in known, f"one of {', '.join(known)}")
         critics = ("shared", "separate")
         _require(self, "critic", self.critic in critics, f"one of {', '.join(critics)}")

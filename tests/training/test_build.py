@@ -8,7 +8,7 @@ import pytest
 import torch
 from stable_baselines3.common.vec_env import VecEnv
 
-from warmrl.agents import Agent
+from warmrl.agents import INITIALISERS, Agent
 from warmrl.envs import TMaze
 from warmrl.tests.training.strangers import DONE, ID, SEEN
 from warmrl.training import TrainConfig, build_env, build_model, task_of
@@ -137,3 +137,14 @@ def test_a_critic_with_layers_of_its_own(critic: str) -> None:
     config = tiny(critic=critic)
     model = build_model(config, build_env(config))
     assert (model.policy.lstm_critic is not None) == (critic == "separate")
+
+
+@pytest.mark.parametrize("init", INITIALISERS)
+def test_every_initialisation_reaches_the_agent(init: str) -> None:
+    config = tiny(cell="lstm", init=init)
+    weights = build_model(config, build_env(config)).policy.lstm_actor.state_dict()
+    same = build_model(config, build_env(config)).policy.lstm_actor.state_dict()
+    assert all(torch.equal(value, same[name]) for name, value in weights.items())
+    usual = tiny(cell="lstm", init="uniform" if init != "uniform" else "chain")
+    other = build_model(usual, build_env(usual)).policy.lstm_actor.state_dict()
+    assert (init == "default") == all(torch.equal(v, other[name]) for name, v in weights.items())

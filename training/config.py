@@ -89,7 +89,7 @@ class TrainConfig:
     """Environment steps, at most."""
     stop_when_solved: bool = True
     """Stop a while after the success rate has reached 0.99, if the environment reports one."""
-    solved_rollouts: int = 50
+    solved_rollouts: int = 75
     """Rollouts of that while; below 0.95 the task counts as not solved any more."""
     learning_rate: float = 1e-3
     """Step size of Adam."""

@@ -20,8 +20,10 @@ class WarmupConfig:
     "rollout", stretches of them, or "gaussian", one constant N(0, I) input, as in the paper."""
     n_steps: int = 200
     """Gradient steps."""
-    learning_rate: float = 1e-2
-    """Step size of Adam."""
+    learning_rate: float = 2e-2
+    """Step size of Adam, at first."""
+    anneal: bool = True
+    """Whether it falls linearly to zero; attractors come and go where it stays, as in the paper."""
     batch_size: int = 32
     """Trajectories per gradient step."""
     max_drive_steps: int = 200
@@ -87,6 +89,8 @@ class WarmupConfig:
             drive="gaussian",
             cut="uniform",
             n_steps=100,
+            learning_rate=1e-2,
+            anneal=False,
             drive_growth=10,
             margin=None,
             settle=0.0,

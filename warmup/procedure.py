@@ -52,6 +52,9 @@ def warm_up(
         generator = torch.Generator().manual_seed(config.seed)
         optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
         for step in range(config.n_steps):
+            if config.anneal:
+                rate = config.learning_rate * (1 - step / config.n_steps)
+                optimiser.param_groups[0]["lr"] = rate
             value, motion = _drive_batch(networks, histories, step, config, generator)  # (layers,)
             loss = ((value - config.target).square() + config.settle * motion).mean()
             gradients = torch.autograd.grad(loss, parameters, allow_unused=True)

@@ -321,3 +321,17 @@ def test_rejects(
     with pytest.raises(error, match=message) as caught:
         warm_up(target, trajectories, SHORT)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("anneal", [True, False])
+def test_the_steps_shrink_to_nothing(anneal: bool) -> None:
+    rnn = seeded(nn.GRU, 5, 4)
+    weights: list[Tensor] = []
+
+    def keep(step: int, vaa_star: float) -> None:
+        weights.append(torch.cat([p.detach().flatten() for p in rnn.parameters()]))
+
+    config = WarmupConfig(n_steps=10, learning_rate=0.01, anneal=anneal, vaa_steps=1)
+    warm_up(rnn, noise(), config, keep)
+    first, last = weights[1] - weights[0], weights[-1] - weights[-2]
+    assert (last.abs().max() < 0.3 * first.abs().max()) == anneal

@@ -44,7 +44,7 @@ def test_the_papers_settings() -> None:
     assert (config.drive, config.cut, config.max_grad_norm) == ("gaussian", "uniform", None)
     assert (config.n_steps, config.learning_rate, config.batch_size) == (100, 1e-2, 32)
     assert (config.max_drive_steps, config.drive_growth, config.target) == (200, 10, 0.95)
-    assert (config.settle, config.margin) == (0.0, None)
+    assert (config.settle, config.margin, config.anneal) == (0.0, None, False)
     assert config.seed == 3
 
 

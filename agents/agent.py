@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from gymnasium import spaces
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 
@@ -17,6 +17,7 @@ from .layers import State
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
 from .policy_step import PolicyStep
 from .space_json import space_from_json, space_to_json
+from .whole_file import whole_file
 
 Observation: TypeAlias = Any  # [N, ...] or a single one; an array, or a dict of them
 
@@ -27,7 +28,7 @@ _ARGUMENTS = (
     *("cell", "double", "lstm_hidden_size", "n_lstm_layers", "shared_lstm", "enable_critic_lstm"),
     *("value_gradient", "action_prior", "net_arch", "ortho_init", "use_sde", "log_std_init"),
     *("full_std", "use_expln", "squash_output", "normalize_images"),
-    "share_features_extractor",
+    *("share_features_extractor", "skip"),
 )
 
 
@@ -188,10 +189,10 @@ class Agent:
             k: v.detach().cpu().clone(memory_format=torch.contiguous_format)
             for k, v in self.policy.state_dict().items()
         }
-        save_file(weights, folder / f"{WEIGHTS_FILE}.partial")
-        (folder / f"{WEIGHTS_FILE}.partial").replace(folder / WEIGHTS_FILE)
-        (folder / f"{CONFIG_FILE}.partial").write_text(text + "\n")
-        (folder / f"{CONFIG_FILE}.partial").replace(folder / CONFIG_FILE)
+        with whole_file(folder / WEIGHTS_FILE) as partial:
+            partial.write_bytes(save(weights))  # its own writer makes it private to the user
+        with whole_file(folder / CONFIG_FILE) as partial:
+            partial.write_text(text + "\n")
 
     @classmethod
     def load(cls, run_dir: str | Path, device: str | torch.device = "auto") -> "Agent":

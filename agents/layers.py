@@ -121,6 +121,7 @@ class RecurrentStack(nn.Module):
     :param num_layers: number of layers
     :param double: whether each layer is a :class:`DoubleLayer`
     :param init: fills the weights of a layer, see :data:`~warmrl.agents.initialisers.INITIALISERS`
+    :param skip: whether the inputs are appended to the outputs, so that what reads them sees both
     :raises ValueError: if the cell is unknown or a size is too small
     """
 
@@ -132,6 +133,7 @@ class RecurrentStack(nn.Module):
         num_layers: int = 1,
         double: bool = False,
         init: Initialiser = default,
+        skip: bool = False,
     ) -> None:
         super().__init__()
         if num_layers < 1:
@@ -140,6 +142,7 @@ class RecurrentStack(nn.Module):
         self.input_size = input_size
         self.hidden_size = hidden_size
         self.num_layers = num_layers
+        self.skip = skip
         layers = [
             layer_class(cell, hidden_size if depth else input_size, hidden_size, init)
             for depth in range(num_layers)
@@ -153,12 +156,20 @@ class RecurrentStack(nn.Module):
 
         :param x: inputs [T, N, I] or a ``PackedSequence``
         :param state: ``(h, c)``, each [layers, N, H]; zeros if absent
-        :return: hidden states of the last layer [T, N, H] and the last state pair
+        :return: hidden states of the last layer [T, N, H], with ``skip`` the inputs beside them
+            [T, N, H + I], and the last state pair
         """
-        last: list[State] = []
+        inputs, last = x, list[State]()
         for depth, layer in enumerate(self.layers):
             own = None if state is None else (state[0][depth, None], state[1][depth, None])
             x, own = layer(x, own)
             last.append(own)
         h, c = zip(*last, strict=True)
-        return x, (torch.cat(h), torch.cat(c))
+        out = _beside(x, inputs) if self.skip else x
+        return out, (torch.cat(h), torch.cat(c))
+
+
+def _beside(h: Tensor | PackedSequence, x: Tensor | PackedSequence) -> Tensor | PackedSequence:
+    if isinstance(h, PackedSequence) and isinstance(x, PackedSequence):
+        return h._replace(data=torch.cat((h.data, x.data), dim=-1))
+    return torch.cat((h, x), dim=-1)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from .cells import find_cell
 from .initialisers import find_initialiser
 from .layers import RecurrentStack, State
 from .sequence_buffer import PackedStates
@@ -31,6 +32,8 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
     :param cell: recurrent cell, a name in :data:`~warmrl.agents.CELLS`
     :param double: whether each layer is two half-width cells side by side, of which only the first
         is warmed up (Lambrechts et al. 2023, "double layer")
+    :param skip: whether actor and critic see the features beside the recurrent state, so that what
+        is seen now need not go through the memory; by default with cells that have a cell state
     :param init: initial weights of the recurrent layers, a name in
         :data:`~warmrl.agents.INITIALISERS`
     :param init_kwargs: its options
@@ -43,7 +46,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
     :param action_prior: probabilities of the discrete actions before any training, ``None`` for
         about uniform; starting as the environment's exploration policy finds rewards sooner
     :raises ValueError: if cell or initialisation is unknown or they do not go together, a size is
-        too small, or the prior does not fit the action space
+        too small, ``lstm_kwargs`` are given, or the prior does not fit the action space
     """
 
     default_features_extractor: ClassVar[type[BaseFeaturesExtractor]] = FlattenExtractor
@@ -56,6 +59,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         *args: Any,
         cell: str = "gru",
         double: bool = True,
+        skip: bool | None = None,
         init: str = "default",
         init_kwargs: Mapping[str, float] | None = None,
         lstm_hidden_size: int = 64,
@@ -69,12 +73,20 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
     ) -> None:
         self.cell = cell
         self.double_layers = double
+        self.skip = find_cell(cell).cell_state if skip is None else skip
         options = dict(init_kwargs or {})
         self.initialiser = partial(find_initialiser(init, **options), **options)
         self.value_gradient = value_gradient
         self.action_prior = None if action_prior is None else tuple(map(float, action_prior))
         if self.action_prior is not None:
             _check_prior(self.action_prior, action_space)
+        if lstm_hidden_size < 1:
+            raise ValueError(f"lstm_hidden_size={lstm_hidden_size} must be at least 1")
+        if kwargs.get("lstm_kwargs"):
+            raise ValueError(
+                f"lstm_kwargs={kwargs['lstm_kwargs']} must be left out: they are options of "
+                "torch's nn.LSTM, which this policy does not use"
+            )
         if shared_lstm and enable_critic_lstm:
             raise ValueError(
                 "shared_lstm=True and enable_critic_lstm=True exclude each other: the critic has a "
@@ -96,6 +108,9 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         self.lstm_critic: RecurrentStack | None = (
             self._build_trunk() if enable_critic_lstm else None
         )
+        self.critic: nn.Linear | None
+        if self.critic is not None:  # it stands in for a trunk, and must be as wide
+            self.critic = nn.Linear(int(self.features_dim), self.lstm_output_dim)
         if self.action_prior is not None:
             self.action_net.bias.data.copy_(torch.tensor(self.action_prior).log())
         self.optimizer = self.optimizer_class(
@@ -107,8 +122,19 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         # MultiDiscrete observations make it a NumPy integer, which torch refuses.
         width = int(self.features_dim)
         return RecurrentStack(
-            self.cell, width, hidden_size, n_layers, self.double_layers, self.initialiser
+            self.cell,
+            width,
+            hidden_size,
+            n_layers,
+            self.double_layers,
+            self.initialiser,
+            self.skip,
         )
+
+    def _build_mlp_extractor(self) -> None:
+        if self.skip:
+            self.lstm_output_dim += int(self.features_dim)
+        super()._build_mlp_extractor()
 
     @property
     def prefers_packed(self) -> bool:
@@ -122,6 +148,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         return data | {
             "cell": self.cell,
             "double": self.double_layers,
+            "skip": self.skip,
             "lstm_hidden_size": hidden_size,
             "n_lstm_layers": n_layers,
             "shared_lstm": self.shared_lstm,
@@ -194,6 +221,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         elif self.shared_lstm:
             latent_vf = latent_pi if self.value_gradient else latent_pi.detach()
         else:
+            assert self.critic is not None
             latent_vf = self.critic(vf_features)
         distribution = self._get_action_dist_from_latent(
             self.mlp_extractor.forward_actor(latent_pi)

@@ -51,7 +51,7 @@ class PolicyStep:
 
         :param features: [N, I]
         :param state: ``(h, c)``, each [layers, N, H]
-        :return: the last layer's h [N, H] and the next state
+        :return: what the heads see [N, H or H + I] and the next state
         """
         h, c = [], []
         x = features
@@ -61,12 +61,16 @@ class PolicyStep:
             )
             h.append(x)
             c.append(own_c)
-        return x, (torch.stack(h), torch.stack(c))
+        return self.seen(x, features), (torch.stack(h), torch.stack(c))
+
+    def seen(self, h: Tensor, features: Tensor) -> Tensor:
+        """What the heads see: the last layer's h [N, H], perhaps with the features beside it."""
+        return torch.cat((h, features), dim=-1) if self.policy.skip else h
 
     def act(self, trunk: Tensor, deterministic: bool = True) -> Tensor:
         """Actions from the trunk's output.
 
-        :param trunk: [N, H]
+        :param trunk: what the heads see [N, H or H + I]
         :param deterministic: the mode rather than a sample, which draws from torch's generator
         :return: actions [N, ...]
         """

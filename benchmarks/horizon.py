@@ -52,7 +52,7 @@ class Horizon:
                 f"{cell} {warmup}",
                 TrainConfig(length=(self.length,), cell=cell, warmup=warmup, seed=seed),
                 self.delays,
-                certify=True,
+                certify=warmup != "none",
             )
             for seed in range(self.seeds)
             for cell in self.cells

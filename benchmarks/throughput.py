@@ -127,7 +127,7 @@ def build(config: Throughput) -> list[Measured]:
     def kflop(gates: int, trunks: int = 1) -> float:
         return trunks * 2 * gates * width * (n_inputs + width) / 1000
 
-    ours = {"cell": config.cell, "double": True, "lstm_hidden_size": width}
+    ours = {"cell": config.cell, "double": True, "skip": False, "lstm_hidden_size": width}
     shared = {"lstm_hidden_size": width, "shared_lstm": True, "enable_critic_lstm": False} | head
     apart = {"lstm_hidden_size": width} | head
     plain = {"net_arch": [width, width]}

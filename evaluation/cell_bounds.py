@@ -100,7 +100,10 @@ def bounded_step(
         action, (h, c) = step(observation, (h, low))
         return action, Remembered(h, c, c)
     _, h, low, high = layer_gates(step, observation, h, low, high)
-    return (step.act(h[-1]), Remembered(h, low, high)) if determines_h(low, high) else None
+    if not determines_h(low, high):
+        return None
+    action = step.act(step.seen(h[-1], step.features(observation)))
+    return action, Remembered(h, low, high)
 
 
 def corridor_bounds(corridor: Corridor, start: int, period: int) -> Sequence[Remembered] | None:

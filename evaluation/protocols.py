@@ -23,8 +23,11 @@ class GreedyStep(Protocol):
     def features(self, observation: Tensor) -> Tensor:
         """What the first layer sees of an observation [N, I]."""
 
+    def seen(self, h: Tensor, features: Tensor) -> Tensor:
+        """What the actor sees [N, ...] of the last layer's h [N, H] and the features [N, I]."""
+
     def act(self, trunk: Tensor) -> Tensor:
-        """Greedy actions [N] from the last layer's h [N, H]."""
+        """Greedy actions [N] from what the actor sees."""
 
     def __call__(self, observation: Tensor, state: State) -> tuple[Tensor, State]:
         """Greedy actions [N] and the next state."""

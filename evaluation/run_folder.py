@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
+from warmrl.agents.whole_file import whole_file
+
 from .certificate import Certificate
 from .result import DelayResult
 
@@ -82,9 +84,7 @@ def write_evaluation(
     }
     text = json.dumps(data, indent=2, allow_nan=False) + "\n"
     if figure is not None:
-        partial = folder / f"{FIGURE_FILE}.partial"
-        figure.savefig(partial, format="png")
-        partial.replace(folder / FIGURE_FILE)
-    partial = folder / f"{RESULTS_FILE}.partial"
-    partial.write_text(text)
-    partial.replace(folder / RESULTS_FILE)
+        with whole_file(folder / FIGURE_FILE) as partial:
+            figure.savefig(partial, format="png")
+    with whole_file(folder / RESULTS_FILE) as partial:
+        partial.write_text(text)

@@ -63,6 +63,7 @@ def build_model(config: TrainConfig, env: VecEnv, **kwargs: Any) -> RecurrentPPO
             policy_kwargs={
                 "cell": config.cell,
                 "double": config.double,
+                "skip": config.skip,
                 "init": config.init,
                 "lstm_hidden_size": config.hidden_size,
                 "n_lstm_layers": config.n_layers,

@@ -69,6 +69,8 @@ class TrainConfig:
     """Width of a recurrent layer."""
     n_layers: int = 1
     """Recurrent layers."""
+    skip: bool | None = None
+    """Whether actor and critic see the observation beside the memory (with lstm cells they do)."""
     critic: Literal["shared", "separate"] = "shared"
     """Whether the critic shares the actor's recurrent layers or has its own."""
 
@@ -193,7 +195,12 @@ class TrainConfig:
         """Settings of the warm-up, ``None`` without one."""
         if self.warmup == "none":
             return None
-        return WarmupConfig(drive=self.warmup, n_steps=self.warmup_steps, seed=self.seed)
+        return WarmupConfig.suited(
+            CELLS[self.cell].cell_state,
+            drive=self.warmup,
+            n_steps=self.warmup_steps,
+            seed=self.seed,
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Every field as JSON, with the environment's arguments as they were understood."""

@@ -14,6 +14,7 @@ from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputF
 
 from .. import __version__
 from ..agents import Agent, RecurrentPPO
+from ..agents.whole_file import whole_file
 from .config import TrainConfig
 from .progress_csv import ProgressCsv
 
@@ -97,9 +98,8 @@ class RunFolder:
         :param config: its configuration
         :param summary: what happened, for ``config.json``
         """
-        partial = self.path / f"{MODEL_FILE}.partial"
-        model.save(partial)
-        partial.replace(self.path / MODEL_FILE)
+        with whole_file(self.path / MODEL_FILE) as partial:
+            model.save(partial)
         versions = {
             "warmrl": __version__,
             "python": platform.python_version(),

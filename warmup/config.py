@@ -20,10 +20,10 @@ class WarmupConfig:
     "rollout", stretches of them, or "gaussian", one constant N(0, I) input, as in the paper."""
     n_steps: int = 200
     """Gradient steps."""
-    learning_rate: float = 2e-2
+    learning_rate: float = 1e-2
     """Step size of Adam, at first."""
-    anneal: bool = True
-    """Whether it falls linearly to zero; attractors come and go where it stays, as in the paper."""
+    anneal: bool = False
+    """Whether it falls linearly to zero."""
     batch_size: int = 32
     """Trajectories per gradient step."""
     max_drive_steps: int = 200
@@ -80,6 +80,19 @@ class WarmupConfig:
             raise ValueError(f"target={self.target} must be in (0, 1]")
 
     @classmethod
+    def suited(cls, cell_state: bool, **changes: Any) -> "WarmupConfig":
+        """The settings that suit a kind of cell.
+
+        The attractors of an LSTM come and go while its weights move: it needs larger steps that
+        shrink to nothing. The same steps make the states of a GRU drift for long.
+
+        :param cell_state: whether it has a cell state
+        :param changes: settings that differ
+        """
+        suited = {"learning_rate": 2e-2, "anneal": True} if cell_state else {}
+        return cls(**suited | changes)
+
+    @classmethod
     def paper(cls, **changes: Any) -> "WarmupConfig":
         """The settings of Lambrechts et al. (2023): N(0, I) drive, uniform cuts, VAA* alone.
 
@@ -89,8 +102,6 @@ class WarmupConfig:
             drive="gaussian",
             cut="uniform",
             n_steps=100,
-            learning_rate=1e-2,
-            anneal=False,
             drive_growth=10,
             margin=None,
             settle=0.0,

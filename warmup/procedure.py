@@ -34,7 +34,7 @@ def warm_up(
         both are warmed up), or a ``torch.nn.LSTM``, ``nn.GRU`` or ``nn.RNN``
     :param trajectories: episodes of the exploration policy, see
         :func:`~warmrl.warmup.random_rollouts`
-    :param config: settings
+    :param config: settings; ``None`` for those that suit the cell, :meth:`WarmupConfig.suited`
     :param callback: called after every gradient step with its number, from 1, and VAA* before it
     :return: the curve of VAA*, and VAA before and after
     :raises TypeError: if the target has no recurrent network
@@ -42,8 +42,10 @@ def warm_up(
     :raises FloatingPointError: if loss or gradient become NaN or infinite; as with any other
         exception on the way, the parameters are then those from before
     """
-    config = WarmupConfig() if config is None else config
-    networks = find_networks(target, trajectories, config.partial)
+    partial = True if config is None else config.partial
+    networks = find_networks(target, trajectories, partial)
+    if config is None:
+        config = WarmupConfig.suited(networks[0].layers[0].cell_state)
     parameters = _trainable(networks)
     histories = Histories.of(trajectories, config.cut)
     vaa_before = _measure(networks, histories, config)

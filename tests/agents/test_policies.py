@@ -50,6 +50,37 @@ def stepwise(stack: nn.Module, x: Tensor, h: Tensor, c: Tensor, starts: Tensor) 
     return torch.stack(outputs, dim=1).flatten(0, 1), h, c
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"lstm_hidden_size": 0}, "lstm_hidden_size=0 must be at least 1"),
+        ({"lstm_kwargs": {"dropout": 0.5}}, r"lstm_kwargs={'dropout': 0.5} must be left out"),
+        ({"init": "zeros"}, "init='zeros' is unknown"),
+        ({"init": "chrono", "init_kwargs": {"tmax": 9}}, "unknown option 'tmax'; it has t_max"),
+    ],
+)
+def test_arguments_that_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make_policy(cell="lstm", **arguments)
+
+
+@pytest.mark.parametrize("critic", [{}, {"enable_critic_lstm": True}, {"shared_lstm": False}])
+def test_heads_with_a_skip_see_the_features_beside_the_state(critic: dict[str, bool]) -> None:
+    policy = make_policy(lstm_hidden_size=4, **critic)
+    for parameter in policy.lstm_actor.parameters():
+        parameter.data.zero_()  # so that its state stays 0
+    obs = torch.randn(1, 3, generator=torch.Generator().manual_seed(0))
+    zeros = (torch.zeros(1, 1, 4), torch.zeros(1, 1, 4))
+    distribution, _ = policy.get_distribution(obs, zeros, torch.ones(1))
+    heads = policy.action_net
+    expected = heads.bias + heads.weight[:, 4:] @ obs[0]
+    want = torch.distributions.Categorical(logits=expected).logits
+    torch.testing.assert_close(distribution.distribution.logits[0], want)
+    plain = make_policy(lstm_hidden_size=4, skip=False, **critic)
+    assert plain.action_net.in_features == plain.value_net.in_features == 4
+    assert heads.in_features == policy.value_net.in_features == 7
+
+
 @every_cell
 @pytest.mark.parametrize("double", [False, True])
 @settings(max_examples=25, deadline=None)

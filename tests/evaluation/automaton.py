@@ -29,6 +29,9 @@ class AutomatonStep:
     def features(self, observation: Tensor) -> Tensor:
         raise NotImplementedError
 
+    def seen(self, h: Tensor, features: Tensor) -> Tensor:
+        raise NotImplementedError
+
     def act(self, trunk: Tensor) -> Tensor:
         raise NotImplementedError
 

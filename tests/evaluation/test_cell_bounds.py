@@ -27,7 +27,10 @@ OPEN, SHUT = 30.0, -30.0  # exactly 1, about 1e-13
 
 
 def lstm_agent(
-    memory_forget: float = OPEN, junction_forget: float = 0.0, memory_write: float = -3.0
+    memory_forget: float = OPEN,
+    junction_forget: float = 0.0,
+    memory_write: float = -3.0,
+    skip: bool = False,
 ) -> Agent:
     """Remembers the cue's sign in one unit, which it writes on for ever; the other sees the
     junction.
@@ -35,6 +38,7 @@ def lstm_agent(
     :param memory_forget: forget pre-activation of the memory
     :param junction_forget: what the junction adds to it
     :param memory_write: input pre-activation of the memory in the corridor
+    :param skip: whether the head sees the junction itself
     """
     low, high = Episode(TMaze()).observation_bounds
     policy = MlpRnnPolicy(
@@ -44,6 +48,7 @@ def lstm_agent(
         cell="lstm",
         double=False,
         lstm_hidden_size=2,
+        skip=skip,
     )
     layer = policy.lstm_actor.layers[0]
     for parameter in layer.parameters():
@@ -59,14 +64,18 @@ def lstm_agent(
     with torch.no_grad():
         for name, value in (("weight_ih", x), ("weight_hh", h), ("bias_ih", bias)):
             getattr(layer, name).copy_(value.flatten(0, 1))
-        # Logits: right 0, up 4 J + M - 2, down 4 J - M - 2, left -10.
-        policy.action_net.weight.copy_(torch.tensor([[0.0, 0], [1, 4], [0, 0], [-1, 4]]))
+        # Logits: right 0, up 4 J + M - 2, down 4 J - M - 2, left -10. J is seen or remembered.
+        policy.action_net.weight.zero_()
+        policy.action_net.weight[:, MEMORY] = torch.tensor([0.0, 1, 0, -1])
+        junction = 2 + SEES_JUNCTION if skip else JUNCTION
+        policy.action_net.weight[:, junction] = torch.tensor([0.0, 4, 0, 4])
         policy.action_net.bias.copy_(torch.tensor([0.0, -2, -10, -2]))
     return Agent(policy)
 
 
-def test_cell_states_that_drift_for_ever_are_decided() -> None:
-    agent = lstm_agent()
+@pytest.mark.parametrize("skip", [False, True])
+def test_cell_states_that_drift_for_ever_are_decided(skip: bool) -> None:
+    agent = lstm_agent(skip=skip)
     certificate = certify(agent, TMaze(), max_steps=5000)
     assert (certificate.holds, certificate.from_delay, certificate.cycle_length) == (True, 2, 1)
     for delay in (2, 100, 700):

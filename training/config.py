@@ -30,6 +30,9 @@ Delays: TypeAlias = Annotated[
 Pairs: TypeAlias = Annotated[
     dict[str, str | float], tyro.conf.arg(metavar="NAME VALUE ...", help_behavior_hint="")
 ]
+Choice: TypeAlias = Annotated[
+    bool | None, tyro.conf.arg(metavar="True|False", help_behavior_hint="")
+]
 Number: TypeAlias = Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")]
 Folder: TypeAlias = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
 
@@ -69,7 +72,7 @@ class TrainConfig:
     """Width of a recurrent layer."""
     n_layers: int = 1
     """Recurrent layers."""
-    skip: bool | None = None
+    skip: Choice = None
     """Whether actor and critic see the observation beside the memory (with lstm cells they do)."""
     critic: Literal["shared", "separate"] = "shared"
     """Whether the critic shares the actor's recurrent layers or has its own."""

@@ -66,7 +66,7 @@ def test_arguments_that_are_refused(arguments: dict[str, Any], message: str) -> 
 
 @pytest.mark.parametrize("critic", [{}, {"enable_critic_lstm": True}, {"shared_lstm": False}])
 def test_heads_with_a_skip_see_the_features_beside_the_state(critic: dict[str, bool]) -> None:
-    policy = make_policy(lstm_hidden_size=4, **critic)
+    policy = make_policy(lstm_hidden_size=4, skip=True, **critic)
     for parameter in policy.lstm_actor.parameters():
         parameter.data.zero_()  # so that its state stays 0
     obs = torch.randn(1, 3, generator=torch.Generator().manual_seed(0))
@@ -76,9 +76,10 @@ def test_heads_with_a_skip_see_the_features_beside_the_state(critic: dict[str, b
     expected = heads.bias + heads.weight[:, 4:] @ obs[0]
     want = torch.distributions.Categorical(logits=expected).logits
     torch.testing.assert_close(distribution.distribution.logits[0], want)
-    plain = make_policy(lstm_hidden_size=4, skip=False, **critic)
+    plain = make_policy(lstm_hidden_size=4, **critic)
     assert plain.action_net.in_features == plain.value_net.in_features == 4
     assert heads.in_features == policy.value_net.in_features == 7
+    assert make_policy(cell="lstm", lstm_hidden_size=4, **critic).skip
 
 
 @every_cell

@@ -52,6 +52,9 @@ class EvaluateConfig:
     certify: tyro.conf.FlagCreatePairsOff[bool] = False
     """Also decide whether the agent is right for every delay, however long, from which one on.
     Needs a task in which nothing is random after the start of an episode."""
+    certify_steps: int = 100_000
+    """Corridor steps for each cue after which --certify gives up; a certificate that is undecided
+    may be found with more."""
     seed: int = 0
     """Seed of the episodes: the same seed plays the same ones."""
     device: str = "auto"
@@ -70,6 +73,8 @@ def main(args: Sequence[str] | None = None) -> None:
         trained_on = read_trained_on(config.run_dir)
         if config.episodes < 1:
             raise UserError(f"episodes={config.episodes} must be at least 1")
+        if config.certify_steps < 1:
+            raise UserError(f"certify_steps={config.certify_steps} must be at least 1")
         if config.seed < 0:
             raise UserError(f"seed={config.seed} must be at least 0")
         if config.threads < 1:
@@ -92,18 +97,22 @@ def main(args: Sequence[str] | None = None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     delay_name = "delay" if task is None else task.delay_name
     print_table(results, delay_name, console)
-    certificate = try_to_certify(agent, task, console) if config.certify else None
+    certificate = None
+    if config.certify:
+        certificate = try_to_certify(agent, task, config.certify_steps, console)
     figure = None if task is None else success_figure(results, task)
     write_evaluation(config.run_dir, results, certificate, figure)
 
 
-def try_to_certify(agent: Agent, task: MemoryTask | None, console: Console) -> Certificate | None:
+def try_to_certify(
+    agent: Agent, task: MemoryTask | None, max_steps: int, console: Console
+) -> Certificate | None:
     """Print a certificate in one sentence; ``None`` if there cannot be one."""
     if task is None:
         console.print("cannot certify: the environment has no delay")
         return None
     try:
-        certificate = certify(agent, task)
+        certificate = certify(agent, task, max_steps)
     except CannotCertify as error:
         console.print(str(error))
         return None

@@ -60,6 +60,15 @@ class Cell(ABC):
         """
 
     @classmethod
+    def advance(cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """One step from the input itself: what an agent does that acts.
+
+        :param x: inputs [N, I]
+        :return: the next ``(h, c)``; of an LSTM bit by bit what :meth:`step` gives
+        """
+        return cls.step(weights, cls.project(weights, x), h, c)
+
+    @classmethod
     def sequence(
         cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -159,6 +168,16 @@ class LSTM(Cell):
         return cls.update(*cls.gates(weights, projected, h), c)
 
     @classmethod
+    def advance(cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """One step by torch's kernel, where it rounds as :meth:`step` does.
+
+        Certificates of drifting cells need the gates of the very step that was taken.
+        """
+        if x.device.type != "cpu":
+            return super().advance(weights, x, h, c)
+        return torch.lstm_cell(x, (h, c), *_flat(weights))
+
+    @classmethod
     def sequence(
         cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -208,6 +227,11 @@ class GRU(Cell):
         ).chunk(2, dim=-1)  # fmt: skip
         n = torch.tanh(projected[..., 2 * hidden :] + r * recurrent[..., 2 * hidden :])
         return n + z * (h - n), c
+
+    @classmethod
+    def advance(cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """One step by torch's kernel; see :meth:`Cell.advance`."""
+        return torch.gru_cell(x, h, *_flat(weights)), c
 
     @classmethod
     def sequence(

@@ -56,9 +56,7 @@ class PolicyStep:
         h, c = [], []
         x = features
         for depth, (cell, weights) in enumerate(self.layers):
-            x, own_c = cell.step(
-                weights, cell.project(weights, x), state[0][depth], state[1][depth]
-            )
+            x, own_c = cell.advance(weights, x, state[0][depth], state[1][depth])
             h.append(x)
             c.append(own_c)
         return self.seen(x, features), (torch.stack(h), torch.stack(c))

@@ -22,6 +22,7 @@ from warmrl.training import TrainConfig
 
 COLOURS = {"none": "#8c8c8c", "gaussian": "#6aa84f", "rollout": "#3d85c6", "frame": "#d9480f"}
 DASHES = {"gru": "-", "lstm": "--"}
+CERTIFY_STEPS = 600_000  # the slowest GRUs take that long to come to rest, bit by bit
 
 
 @dataclass
@@ -52,7 +53,7 @@ class Horizon:
                 f"{cell} {warmup}",
                 TrainConfig(length=(self.length,), cell=cell, warmup=warmup, seed=seed),
                 self.delays,
-                certify=warmup != "none",
+                CERTIFY_STEPS if warmup != "none" else 0,
             )
             for seed in range(self.seeds)
             for cell in self.cells

@@ -64,7 +64,7 @@ class Recall:
                     seed=seed,
                 ),
                 self.delays,
-                certify=self.distractor == "none",
+                100_000 if self.distractor == "none" else 0,
             )
             for seed in range(self.seeds)
             for cell in self.cells

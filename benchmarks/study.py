@@ -31,8 +31,8 @@ class Job:
     config: TrainConfig
     delays: tuple[int, ...]
     """delays evaluated after training"""
-    certify: bool = False
-    """whether to look for a certificate"""
+    certify_steps: int = 0
+    """corridor steps for each cue after which to give up looking for a certificate"""
     episodes: int = 100
     """episodes at each delay"""
 
@@ -40,7 +40,7 @@ class Job:
     def key(self) -> str:
         """What makes the run the same run, as JSON."""
         return json.dumps(
-            [self.group, self.config.to_json(), self.delays, self.certify, self.episodes]
+            [self.group, self.config.to_json(), self.delays, self.certify_steps, self.episodes]
         )
 
 
@@ -56,9 +56,9 @@ def run_job(job: Job) -> Row:
     task = task_of(env)
     results = sweep(agent, config.env, config.env_arguments, job.delays, job.episodes, config.seed)
     certificate: Row | None = None
-    if job.certify and task is not None:
+    if job.certify_steps and task is not None:
         try:
-            certificate = dataclasses.asdict(certify(agent, task))
+            certificate = dataclasses.asdict(certify(agent, task, job.certify_steps))
         except CannotCertify as error:
             certificate = {"holds": False, "reason": str(error)}
     return {

@@ -19,22 +19,22 @@ class Branch(NamedTuple):
     """the lowest position on the way"""
 
 
-def branch(corridor: Corridor, time: int, remembered: Remembered, limit: int) -> Branch:
-    """Play the episode whose corridor ends at a time, to its end.
+def branch(corridor: Corridor, delay: int, remembered: Remembered, limit: int) -> Branch:
+    """Play the episode of a delay from where that is first reached, to its end.
 
     Truncation is not applied: the caller knows the horizon of every delay that this stands for.
 
     :param corridor: the run that it branches off
-    :param time: the time
-    :param remembered: the recurrent state then
+    :param delay: the delay
+    :param remembered: the recurrent state there
     :param limit: steps after which to give up, undecided
     """
     episode = corridor.episode
-    state = episode.corridor_end(corridor.state(time))
+    state = episode.corridor_end(corridor.state(delay))
     lowest = int(episode.corridor_delay(state)[0])
     seen: set[bytes] = set()
     for steps in range(1, limit + 1):
-        observation = corridor.observation(state)
+        observation = corridor.observe(state)
         if remembered.low is remembered.high:
             parts = (observation, remembered.h, remembered.low)
             key = b"".join(part.cpu().numpy().tobytes() for part in parts)

@@ -184,7 +184,7 @@ def _gates_at(corridor: Corridor, time: int) -> list[Gates]:
     """
     c = corridor.c(time)
     gates, h, after, _ = layer_gates(
-        corridor.step, corridor.observation(corridor.state(time)), corridor.h(time), c, c
+        corridor.step, corridor.observation(time), corridor.h(time), c, c
     )
     same_h = torch.equal(_bits(h), _bits(corridor.h(time + 1)))
     if not (same_h and torch.equal(_bits(after), _bits(corridor.c(time + 1)))):

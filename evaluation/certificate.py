@@ -145,7 +145,7 @@ def _decide(
     for delay in range(first, first + distance):
         time = corridor.arrival(delay)
         remembered = bounds[(time - start) % period]
-        ending = branch(corridor, time, remembered, max_steps)
+        ending = branch(corridor, delay, remembered, max_steps)
         if ending.solved is None or ending.lowest < 1:
             return f"what it does after delay {delay} is not decided"
         if not ending.solved:
@@ -183,6 +183,6 @@ def _first_right(corridor: Corridor, task: MemoryTask, known: int) -> int:
         time = corridor.arrival(delay)
         c = corridor.c(time)
         limit = longest_episode(task, delay) - time
-        if not branch(corridor, time, Remembered(corridor.h(time), c, c), limit).solved:
+        if not branch(corridor, delay, Remembered(corridor.h(time), c, c), limit).solved:
             return delay + 1
     return corridor.minimum_delay

@@ -1,5 +1,6 @@
 """A corridor without end, walked by a greedy agent of batch size 1 and recorded bit by bit."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -38,11 +39,12 @@ class Corridor:
         self.arrivals: list[int] = []
         """the time at which each delay, from the minimum on, is reached first"""
         self._cells: list[bytes] = []
-        self._states: list[bytes] = []
+        self._reached: list[bytes] = []
         self._no_noise = np.empty((1, 0))
         self._state: EpisodeState = self.episode.reset(start)
         self._memory: State = step.initial_state(1)
         self._shape = self._memory[0].shape
+        self._size = self._memory[0].numel()
         self.device = self._memory[0].device
         self._record()
 
@@ -53,28 +55,30 @@ class Corridor:
 
     def extend(self) -> None:
         """Take one step."""
-        action, self._memory = self.step(self.observation(self._state), self._memory)
+        action, self._memory = self.step(self._observation, self._memory)
         self._state, *_ = self.episode.step(self._state, action.cpu().numpy(), self._no_noise)
         self._record()
 
-    def observation(self, state: EpisodeState) -> Tensor:
-        """What the agent sees [1, I].
+    def observe(self, state: EpisodeState) -> Tensor:
+        """What the agent sees of an episode [1, I]."""
+        return self._aligned(self.episode.observe(state))
 
-        A copy in memory that torch aligns: vectorised code may round by alignment.
-        """
-        return torch.tensor(self.episode.observe(state), device=self.device)
+    def observation(self, time: int) -> Tensor:
+        """What the agent sees before the step at a time [1, I]."""
+        seen = np.frombuffer(self.keys[time], dtype=np.float32, offset=4 * self._size)
+        return self._aligned(seen[None])
 
     def h(self, time: int) -> Tensor:
         """The hidden states before the step at a time [layers, 1, H]."""
-        return self._tensor(self.keys[time][: self._h_bytes])
+        return self._states(self.keys[time])
 
     def c(self, time: int) -> Tensor:
         """The cell states before the step at a time [layers, 1, H]."""
-        return self._tensor(self._cells[time])
+        return self._states(self._cells[time])
 
-    def state(self, time: int) -> EpisodeState:
-        """The episode before the step at a time."""
-        return _thaw(self._states[time], self._state)
+    def state(self, delay: int) -> EpisodeState:
+        """The episode when a delay is first reached, which must have happened."""
+        return _thaw(self._reached[delay - self.minimum_delay], self._state)
 
     def arrival(self, delay: int) -> int:
         """The time at which a delay is first reached, which must have happened."""
@@ -85,35 +89,34 @@ class Corridor:
         """The largest delay reached; one below the minimum if that has not been reached."""
         return self.minimum_delay + len(self.arrivals) - 1
 
-    @property
-    def _h_bytes(self) -> int:
-        return int(np.prod(self._shape)) * 4
-
     def _record(self) -> None:
         h, c = (part.cpu().numpy().tobytes() for part in self._memory)
         position = int(self.episode.corridor_delay(self._state)[0])
         if position > self.farthest:
             self.arrivals.append(len(self.keys))
-        self.keys.append(h + self.episode.observe(self._state).tobytes())
+            self._reached.append(b"".join(_fields(self._state)))
+        observed = self.episode.observe(self._state)
+        self._observation = self._aligned(observed)
+        self.keys.append(h + observed.tobytes())
         # Most cells never write c: one object then serves every time.
         self._cells.append(self._cells[-1] if self._cells and self._cells[-1] == c else c)
-        self._states.append(_freeze(self._state))
         self.positions.append(position)
 
-    def _tensor(self, data: bytes) -> Tensor:
-        values = np.frombuffer(data, dtype=np.float32).reshape(self._shape)
+    def _states(self, data: bytes) -> Tensor:
+        values = np.frombuffer(data, dtype=np.float32, count=self._size)
+        return self._aligned(values.reshape(self._shape))
+
+    def _aligned(self, values: npt.NDArray[np.float32]) -> Tensor:
+        """A copy in memory that torch aligns: vectorised code may round by alignment."""
         return torch.tensor(values, device=self.device)
 
 
-def _freeze(state: EpisodeState) -> bytes:
-    fields: list[bytes] = []
-
-    def keep(field: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        fields.append(field.tobytes())
-        return field
-
-    map_fields(keep, state)
-    return b"".join(fields)
+def _fields(state: Any) -> Iterator[bytes]:
+    for field in state:
+        if isinstance(field, tuple):
+            yield from _fields(field)
+        else:
+            yield field.tobytes()
 
 
 def _thaw(data: bytes, like: EpisodeState) -> EpisodeState:

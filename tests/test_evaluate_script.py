@@ -84,6 +84,12 @@ def test_random_task_cannot_be_certified(
     assert "\ncannot certify: something is random" in capsys.readouterr().out
 
 
+def test_a_certificate_may_be_given_up(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([str(run), "--delays", "4", "--episodes", "4", "--certify", "--certify-steps", "1"])
+    assert "not decided within 1 steps" in " ".join(capsys.readouterr().out.split())
+    assert json.loads((run / "evaluation.json").read_text())["certificate"]["holds"] is False
+
+
 def test_environment_without_a_delay(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = make_run(tmp_path, "CartPole-v1")
     main([str(run), "--episodes", "3", "--certify"])
@@ -101,6 +107,7 @@ def test_environment_without_a_delay(tmp_path: Path, capsys: pytest.CaptureFixtu
         (["--delays"], "delays=[] must name at least one delay"),
         (["--delays", "x"], "--delays"),
         (["--episodes", "0"], "episodes=0 must be at least 1"),
+        (["--certify-steps", "0"], "certify_steps=0 must be at least 1"),
         (["--seed", "-1"], "seed=-1 must be at least 0"),
         (["--device", "abacus"], "device='abacus' must be"),
         (["--what", "1"], "--what"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
-from warmrl.agents.cells import CELLS, Cell, find_cell
+from warmrl.agents.cells import CELLS, LSTM, Cell, find_cell
 
 Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 Reference: TypeAlias = Callable[[dict[str, Array], Array, Array, Array], tuple[Array, Array]]
@@ -90,6 +90,24 @@ def test_a_step_is_its_equations(name: str) -> None:
     )
     for a, b in zip(got, want, strict=True):
         np.testing.assert_allclose(a.numpy(), b, rtol=0, atol=1e-14)
+
+
+@every_cell
+def test_advancing_is_a_step_from_the_input(name: str) -> None:
+    cell = CELLS[name]
+    weights, inputs = random_weights(cell), (randn(5, X), randn(5, H), randn(5, H, seed=2))
+    want = cell.step(weights, cell.project(weights, inputs[0]), *inputs[1:])
+    for a, b in zip(cell.advance(weights, *inputs), want, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("n", [1, 3, 64])
+def test_an_advancing_lstm_rounds_as_its_equations(n: int) -> None:
+    weights = {key: weight.float() for key, weight in random_weights(LSTM).items()}
+    inputs = [randn(n, size, seed=n).float() for size in (X, H, H)]
+    want = LSTM.step(weights, LSTM.project(weights, inputs[0]), *inputs[1:])
+    for a, b in zip(LSTM.advance(weights, *inputs), want, strict=True):
+        assert torch.equal(a.view(torch.int32), b.view(torch.int32))
 
 
 @torch_cell

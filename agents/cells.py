@@ -35,7 +35,6 @@ class Cell(ABC):
     weight_shapes: ClassVar[dict[str, WeightShape]]
     cell_state: ClassVar[bool] = False  # whether c is used; otherwise it is passed on untouched
     candidate: ClassVar[int | None] = None  # which gate is a candidate state with a full matrix
-    padding_is_cheap: ClassVar[bool] = False  # on a CPU, `sequence` so fast that it beats packing
 
     @staticmethod
     def project(weights: Weights, x: Tensor) -> Tensor:
@@ -141,7 +140,6 @@ class LSTM(Cell):
     }
     cell_state: ClassVar = True
     candidate: ClassVar = 2
-    padding_is_cheap: ClassVar = True
 
     @staticmethod
     def gates(weights: Weights, projected: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -93,6 +93,7 @@ class GRULoop(Function):
             blocks_of = (z, r, to_z, to_n, to_r, of_z, of_r, of_q, of_n)
             own = sizes[steps]
             for (
+                n_t,
                 z_t,
                 r_t,
                 to_z_t,
@@ -105,12 +106,13 @@ class GRULoop(Function):
                 products,
                 of_h,
             ) in zip(
+                own[::-1],
                 *(part.split_with_sizes(own)[::-1] for part in blocks_of),
                 gradients[:, : 3 * width].split_with_sizes(own)[::-1],
                 [None] * len(own) if of_out is None else of_out[rows].split_with_sizes(own)[::-1],
                 strict=True,
             ):
-                state = carry if len(z_t) == len(carry) else carry[: len(z_t)]
+                state = carry if n_t == sizes[0] else carry[:n_t]
                 if of_h is not None:
                     state.add_(of_h)
                 torch.mul(state, to_z_t, out=of_z_t)

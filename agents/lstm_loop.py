@@ -17,7 +17,8 @@ from .time_steps import CHUNK, chunks, states_at_end, states_before
 class LSTMLoop(Function):
     """Steps of an LSTM in the packed layout of :mod:`~warmrl.agents.time_steps`.
 
-    Works on four blocks (i, f, o, g) of H columns, so that the three gates share one sigmoid.
+    Works on four blocks (o, f, i, g) of H columns: the three gates share one sigmoid, and f, i and
+    g one product with the gradient of c.
     """
 
     @staticmethod
@@ -42,12 +43,12 @@ class LSTMLoop(Function):
             ``c`` [N, H]
         """
         width = h.shape[1]
-        inputs, recurrent = _swapped(weight_ih), _swapped(weight_hh)
-        blocks = torch.addmm(_swapped(bias_ih + bias_hh), x, inputs.t())  # (S, 4H)
+        inputs, recurrent = _own_order(weight_ih), _own_order(weight_hh)
+        blocks = torch.addmm(_own_order(bias_ih + bias_hh), x, inputs.t())  # (S, 4H)
         out, cells, squashed = blocks.new_empty(3, len(x), width)
         hs, cs = out.split_with_sizes(sizes), cells.split_with_sizes(sizes)
         u = recurrent.t()
-        for h_t, c_t, next_h, next_c, tanh_c, gates, ifo, i, f, o, g in zip(
+        for h_t, c_t, next_h, next_c, tanh_c, gates, ofi, o, f, i, g in zip(
             states_before(h, hs, sizes),
             states_before(c, cs, sizes),
             hs,
@@ -59,7 +60,7 @@ class LSTMLoop(Function):
             strict=True,
         ):
             gates.addmm_(h_t, u)
-            ifo.sigmoid_()
+            ofi.sigmoid_()
             g.tanh_()
             torch.mul(f, c_t, out=next_c).addcmul_(i, g)
             torch.tanh(next_c, out=tanh_c)
@@ -86,33 +87,39 @@ class LSTMLoop(Function):
         of_recurrent = torch.zeros_like(recurrent)
         of_bias = inputs.new_zeros(len(inputs))
         for steps, rows in reversed(chunks(sizes, CHUNK // width)):
-            i, f, o, g = blocks[rows].chunk(4, dim=1)
+            o, f, i, g = blocks[rows].chunk(4, dim=1)
             tanh_c = squashed[rows]
-            # What of the gradient at c' reaches i, f and g before their nonlinearities, and of the
+            # What of the gradient at c' reaches f, i and g before their nonlinearities, and of the
             # gradient at h' reaches o and c'
-            to_i = torch.ops.aten.sigmoid_backward(g, i)
-            to_f = torch.ops.aten.sigmoid_backward(torch.cat(c_before[steps]), f)
-            to_g = torch.ops.aten.tanh_backward(i, g)
+            to_fig = torch.stack(
+                (
+                    torch.ops.aten.sigmoid_backward(torch.cat(c_before[steps]), f),
+                    torch.ops.aten.sigmoid_backward(g, i),
+                    torch.ops.aten.tanh_backward(i, g),
+                ),
+                dim=1,
+            )
             to_o = torch.ops.aten.sigmoid_backward(tanh_c, o)
             to_c = torch.ops.aten.tanh_backward(o, tanh_c)
             gradients = torch.empty_like(blocks[rows])
-            blocks_of = (f, to_i, to_f, to_o, to_g, to_c, *gradients.chunk(4, dim=1), gradients)
+            of_o, of_fig = gradients[:, :width], gradients.unflatten(1, (4, width))[:, 1:]
             own = sizes[steps]
-            for f_t, i_t, forget_t, o_t, g_t, c_t, of_i, of_f, of_o, of_g, products, extra in zip(
-                *(part.split_with_sizes(own)[::-1] for part in blocks_of),
+            for n_t, f_t, fig_t, o_t, c_t, of_o_t, of_fig_t, products, extra in zip(
+                own[::-1],
+                *(
+                    part.split_with_sizes(own)[::-1]
+                    for part in (f, to_fig, to_o, to_c, of_o, of_fig, gradients)
+                ),
                 [None] * len(own) if of_out is None else of_out[rows].split_with_sizes(own)[::-1],
                 strict=True,
             ):
-                whole = len(f_t) == len(carry_h)
-                of_h = carry_h if whole else carry_h[: len(f_t)]
-                of_c = carry_c if whole else carry_c[: len(f_t)]
+                of_h = carry_h if n_t == sizes[0] else carry_h[:n_t]
+                of_c = carry_c if n_t == sizes[0] else carry_c[:n_t]
                 if extra is not None:
                     of_h.add_(extra)
                 of_c.addcmul_(of_h, c_t)
-                torch.mul(of_h, o_t, out=of_o)
-                torch.mul(of_c, i_t, out=of_i)
-                torch.mul(of_c, forget_t, out=of_f)
-                torch.mul(of_c, g_t, out=of_g)
+                torch.mul(of_h, o_t, out=of_o_t)
+                torch.mul(of_c[:, None], fig_t, out=of_fig_t)
                 of_c.mul_(f_t)
                 torch.mm(products, recurrent, out=of_h)
             of_inputs.addmm_(x[rows].t(), gradients)
@@ -120,23 +127,29 @@ class LSTMLoop(Function):
             of_bias += gradients.sum(0)
             if of_x is not None:
                 torch.mm(gradients, inputs, out=of_x[rows])
-        of_bias = _swapped(of_bias)
+        of_bias = _torch_order(of_bias)
         return (
             of_x,
             carry_h,
             carry_c,
-            _swapped(of_inputs.t()),
-            _swapped(of_recurrent),
+            _torch_order(of_inputs.t()),
+            _torch_order(of_recurrent),
             of_bias,
             of_bias,
             None,
         )
 
 
-def _swapped(weight: Tensor) -> Tensor:
-    """Between torch's order (i, f, g, o) and (i, f, o, g), either way."""
+def _own_order(weight: Tensor) -> Tensor:
+    """From torch's order (i, f, g, o) to (o, f, i, g)."""
     i, f, g, o = weight.chunk(4)
-    return torch.cat((i, f, o, g))
+    return torch.cat((o, f, i, g))
+
+
+def _torch_order(weight: Tensor) -> Tensor:
+    """From (o, f, i, g) to torch's order."""
+    o, f, i, g = weight.chunk(4)
+    return torch.cat((i, f, g, o))
 
 
 def lstm_loop(

@@ -136,12 +136,6 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
             self.lstm_output_dim += int(self.features_dim)
         super()._build_mlp_extractor()
 
-    @property
-    def prefers_packed(self) -> bool:
-        """Whether minibatches of packed sequences are evaluated faster than padded ones."""
-        on_cpu = torch.device(self.device).type == "cpu"
-        return not (on_cpu and self.lstm_actor.layers[0].cell.padding_is_cheap)
-
     def _get_constructor_parameters(self) -> dict[str, Any]:
         n_layers, _, hidden_size = self.lstm_hidden_state_shape
         data: dict[str, Any] = super()._get_constructor_parameters()

@@ -6,7 +6,6 @@ import numpy as np
 import sb3_contrib
 import torch
 from gymnasium import spaces
-from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import obs_as_tensor
@@ -68,7 +67,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             gae_lambda=self.gae_lambda,
             n_envs=self.n_envs,
             seed=self.seed,
-            packed=isinstance(self.policy, MlpRnnPolicy) and self.policy.prefers_packed,
+            packed=isinstance(self.policy, MlpRnnPolicy),
         )
 
     def collect_rollouts(
@@ -95,7 +94,9 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         rollout_buffer.start(self._last_lstm_states)
         callback.on_rollout_start()
         dones = self._last_episode_starts
-        act = RolloutStep(self.policy) if RolloutStep.fits(self.policy) else self.policy
+        fast = RolloutStep(self.policy) if RolloutStep.fits(self.policy) else None
+        act = fast or self.policy
+        expect = fast.values if fast else self._expected
         noise_steps = self.sde_sample_freq if self.sde_sample_freq > 0 else n_rollout_steps
         for step in range(n_rollout_steps):
             if self.use_sde and step % noise_steps == 0:
@@ -134,34 +135,35 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             ]
             if truncated:
                 last_obs = [infos[i]["terminal_observation"] for i in truncated]
-                targets[truncated] += self.gamma * self._values_of(last_obs, states, truncated)
+                h, c = (part[:, truncated].contiguous() for part in states.vf)
+                values_after = expect(self._batch(last_obs), (h, c)).flatten()
+                targets[truncated] += self.gamma * values_after
             rollout_buffer.add(obs, actions, targets, self._last_episode_starts, values, log_probs)
             self._last_obs = new_obs
             self._last_episode_starts = dones
             self._last_lstm_states = states
 
-        with torch.no_grad():
-            starts = torch.as_tensor(dones, dtype=torch.float32, device=self.device)
-            last_values = self.policy.predict_values(
-                obs_as_tensor(self._last_obs, self.device), self._last_lstm_states.vf, starts
-            )
+        keep = torch.as_tensor(~dones, dtype=torch.float32, device=self.device)[:, None]
+        h, c = (keep * part for part in self._last_lstm_states.vf)
+        last_values = expect(obs_as_tensor(self._last_obs, self.device), (h, c))
         rollout_buffer.compute_returns_and_advantage(last_values, dones)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
 
-    def _values_of(self, last_obs: list[Any], states: RNNStates, envs: list[int]) -> torch.Tensor:
-        """Critic's estimates of the last observations of truncated episodes [len(envs)]."""
+    def _batch(self, observations: list[Any]) -> Any:
+        """Single observations as one batch on the device [N, ...]."""
+        first = observations[0]
         batch: Any = (
-            {key: np.stack([obs[key] for obs in last_obs]) for key in last_obs[0]}
-            if isinstance(last_obs[0], dict)
-            else np.stack(last_obs)
+            {key: np.stack([obs[key] for obs in observations]) for key in first}
+            if isinstance(first, dict)
+            else np.stack(observations)
         )
-        h, c = states.vf
-        with torch.no_grad():
-            values: torch.Tensor = self.policy.predict_values(
-                self.policy.obs_to_tensor(batch)[0],
-                (h[:, envs].contiguous(), c[:, envs].contiguous()),
-                torch.zeros(len(envs), device=self.device),
-            )
-        return values.flatten()
+        return self.policy.obs_to_tensor(batch)[0]
+
+    @torch.no_grad()
+    def _expected(self, obs: Any, state: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+        """What the critic expects of episodes that go on [N, 1]."""
+        no_starts = torch.zeros(state[0].shape[1], device=self.device)
+        values: torch.Tensor = self.policy.predict_values(obs, state, no_starts)
+        return values

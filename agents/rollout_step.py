@@ -5,6 +5,7 @@ from gymnasium import spaces
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from torch import Tensor
 
+from .layers import State
 from .policies import MlpRnnPolicy
 from .policy_step import Observation, PolicyStep
 
@@ -63,3 +64,15 @@ class RolloutStep:
             taken,
             RNNStates(state, critic_state),
         )
+
+    @torch.no_grad()
+    def values(self, obs: Observation, state: State) -> Tensor:
+        """What the critic expects of episodes that go on [N, 1].
+
+        :param obs: [N, ...]
+        :param state: the critic's ``(h, c)``
+        """
+        critic = self.critic or self.actor
+        trunk, _ = critic.advance(critic.features(obs), state)
+        values: Tensor = self.policy.value_net(self.policy.mlp_extractor.forward_critic(trunk))
+        return values

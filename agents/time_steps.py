@@ -21,8 +21,8 @@ def states_before(first: Tensor, after: Sequence[Tensor], sizes: Sequence[int]) 
     :param sizes: n_t, from N downwards
     :return: for each step [n_t, H]
     """
-    before = [first, *after[:-1]]
-    return [state if len(state) == n else state[:n] for state, n in zip(before, sizes, strict=True)]
+    before = zip([first, *after[:-1]], [sizes[0], *sizes[:-1]], sizes, strict=True)
+    return [state if n == rows else state[:n] for state, rows, n in before]
 
 
 def states_at_end(after: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:

@@ -54,6 +54,9 @@ def test_it_does_what_forward_does(
             for a, b in zip(pair, wanted, strict=True):
                 torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
         states = theirs[3]
+        with torch.no_grad():
+            expected = policy.predict_values(obs, states.vf, torch.zeros(n))
+        torch.testing.assert_close(step.values(obs, states.vf), expected, rtol=0, atol=1e-5)
 
 
 class Other(MlpRnnPolicy):

@@ -102,7 +102,7 @@ class LSTMLoop(Function):
             to_o = torch.ops.aten.sigmoid_backward(tanh_c, o)
             to_c = torch.ops.aten.tanh_backward(o, tanh_c)
             gradients = torch.empty_like(blocks[rows])
-            of_o, of_fig = gradients[:, :width], gradients.unflatten(1, (4, width))[:, 1:]
+            of_o, of_fig = gradients[:, :width], gradients.view(-1, 4, width)[:, 1:]
             own = sizes[steps]
             for n_t, f_t, fig_t, o_t, c_t, of_o_t, of_fig_t, products, extra in zip(
                 own[::-1],

@@ -1,5 +1,6 @@
 """Recurrent PPO on whole sequences: a one-import replacement of sb3-contrib's."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,11 +9,12 @@ import torch
 from gymnasium import spaces
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
-from stable_baselines3.common.utils import obs_as_tensor
+from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
 from .finite import check_finite
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
+from .ppo_loss import Losses, PPOLoss
 from .rollout_step import RolloutStep
 from .sequence_buffer import SequenceBuffer
 
@@ -150,6 +152,70 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
+
+    def train(self) -> None:
+        """Descend on the loss for ``n_epochs`` passes over the rollout."""
+        self.policy.set_training_mode(True)
+        self._update_learning_rate(self.policy.optimizer)
+        progress = self._current_progress_remaining
+        loss = PPOLoss(
+            self.clip_range(progress),
+            None if self.clip_range_vf is None else self.clip_range_vf(progress),
+            self.normalize_advantage,
+            self.ent_coef,
+            self.vf_coef,
+        )
+        passes: list[list[Losses]] = []
+        for epoch in range(self.n_epochs):
+            passes.append(list(self._descend(loss)))
+            self._n_updates += 1
+            if self._too_far(passes[-1][-1]):
+                if self.verbose >= 1:
+                    print(f"Early stopping at step {epoch}: KL {passes[-1][-1].approx_kl:.2f}")
+                break
+        self._log_update(loss, passes)
+
+    def _descend(self, loss: PPOLoss) -> Iterator[Losses]:
+        """One pass over the rollout, or less of it if the policy gets too far from the old one."""
+        parameters = list(self.policy.parameters())
+        for batch in self.rollout_buffer.get(self.batch_size):
+            losses = loss(self.policy, batch)
+            yield losses
+            if self._too_far(losses):
+                return
+            self.policy.optimizer.zero_grad()
+            torch.autograd.backward(losses.total)
+            torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
+            self.policy.optimizer.step()
+
+    def _too_far(self, losses: Losses) -> bool:
+        return self.target_kl is not None and bool(losses.approx_kl > 1.5 * self.target_kl)
+
+    def _log_update(self, loss: PPOLoss, passes: list[list[Losses]]) -> None:
+        """Log what sb3-contrib logs: means over all passes, and the KL of the last one."""
+        taken = [losses for descent in passes for losses in descent]
+        means = Losses(*(torch.stack(part).mean() for part in zip(*taken, strict=True)))
+        last_kl = torch.stack([losses.approx_kl for losses in passes[-1]]).mean().item()
+        buffer = self.rollout_buffer
+        numbers = {
+            "entropy_loss": means.entropy.item(),
+            "policy_gradient_loss": means.policy.item(),
+            "value_loss": means.value.item(),
+            "approx_kl": last_kl,
+            "clip_fraction": means.clip_fraction.item(),
+            "loss": taken[-1].total.item(),
+            "explained_variance": explained_variance(
+                buffer.values.flatten(), buffer.returns.flatten()
+            ),
+            "clip_range": loss.clip_range,
+        }
+        if loss.clip_range_vf is not None:
+            numbers["clip_range_vf"] = loss.clip_range_vf
+        if hasattr(self.policy, "log_std"):
+            numbers["std"] = self.policy.log_std.exp().mean().item()
+        for name, number in numbers.items():
+            self.logger.record(f"train/{name}", number)
+        self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
     def _batch(self, observations: list[Any]) -> Any:
         """Single observations as one batch on the device [N, ...]."""

@@ -1,0 +1,81 @@
+"""The loss of proximal policy optimisation, on a minibatch of whole sequences."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from gymnasium import spaces
+from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
+from sb3_contrib.common.recurrent.type_aliases import RecurrentRolloutBufferSamples
+from torch import Tensor
+
+from .sequence_buffer import PackedStates
+
+
+class Losses(NamedTuple):
+    """Of one minibatch, each a single number; only ``total`` has a gradient."""
+
+    total: Tensor
+    policy: Tensor
+    value: Tensor
+    entropy: Tensor  # minus the mean entropy
+    clip_fraction: Tensor  # of steps whose probability ratio is clipped
+    approx_kl: Tensor  # of the old policy from the new, by the estimator r - 1 - log r
+
+
+@dataclass(frozen=True)
+class PPOLoss:
+    """The clipped surrogate objective (Schulman et al. 2017, equations 7 and 9).
+
+    :param clip_range: epsilon of the probability ratio
+    :param clip_range_vf: how far values may move from the old ones; ``None`` for any distance
+    :param normalize_advantage: whether advantages have zero mean and unit deviation
+    :param ent_coef: weight of the entropy
+    :param vf_coef: weight of the squared error of the values
+    """
+
+    clip_range: float
+    clip_range_vf: float | None
+    normalize_advantage: bool
+    ent_coef: float
+    vf_coef: float
+
+    def __call__(
+        self, policy: RecurrentActorCriticPolicy, batch: RecurrentRolloutBufferSamples
+    ) -> Losses:
+        """The losses of a policy, means over the steps that are no padding."""
+        actions = batch.actions
+        if isinstance(policy.action_space, spaces.Discrete):
+            actions = actions.long().flatten()
+        values, log_probs, entropy = policy.evaluate_actions(
+            batch.observations, actions, batch.lstm_states, batch.episode_starts
+        )
+        real = _real_steps(batch)
+        values, log_ratio = real(values.flatten()), real(log_probs - batch.old_log_prob)
+        advantages = real(batch.advantages)
+        if self.normalize_advantage:
+            advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        ratio = log_ratio.exp()
+        clipped = ratio.clamp(1 - self.clip_range, 1 + self.clip_range)
+        surrogate = torch.minimum(advantages * ratio, advantages * clipped).mean()
+        if self.clip_range_vf is not None:
+            old = real(batch.old_values)
+            values = old + (values - old).clamp(-self.clip_range_vf, self.clip_range_vf)
+        value_loss = (real(batch.returns) - values).square().mean()
+        # Without a closed form, -log p of the actions taken estimates it
+        mean_entropy = (real(-log_probs) if entropy is None else real(entropy)).mean()
+        total = self.vf_coef * value_loss - self.ent_coef * mean_entropy - surrogate
+        with torch.no_grad():
+            outside = ((ratio - 1).abs() > self.clip_range).float().mean()
+            approx_kl = (ratio - 1 - log_ratio).mean()
+            parts = (-surrogate, value_loss, -mean_entropy, outside, approx_kl)
+        return Losses(total, *(part.detach() for part in parts))
+
+
+def _real_steps(batch: RecurrentRolloutBufferSamples) -> Callable[[Tensor], Tensor]:
+    """What leaves the padding out of a tensor [S]."""
+    if isinstance(batch.lstm_states, PackedStates):
+        return lambda values: values
+    rows = batch.mask.bool()
+    return lambda values: values[rows]

@@ -126,6 +126,10 @@ class Denoising(RecallTask):
         distraction = self._distract(noise[:, 2 * m :], start)
         return DenoisingState(symbols, delay, start, start, distraction, times)
 
+    def n_decisions(self) -> int:
+        """One per sequence of symbols: when they were shown makes no difference."""
+        return int(self.n_symbols**self.n_cues)
+
     @property
     def _window(self) -> int:
         return self.window

@@ -193,6 +193,13 @@ class MemoryTask(ABC):
         self._require_deterministic("cues")
         return self._cues()
 
+    def n_decisions(self) -> int:
+        """Number of equally likely decisions of which one is right: by default one per cue.
+
+        :raises ValueError: see `cues`.
+        """
+        return len(self.cues())
+
     def corridor_end(self, state: Any) -> Any:
         """The state of an episode of the same history whose delay ends exactly here.
 

@@ -1,4 +1,4 @@
-"""Pictures of delayed recall: the phase, the symbol shown, the last answer."""
+"""Pictures of recall tasks: the phase, the symbol shown, the last answer."""
 
 from __future__ import annotations
 
@@ -11,51 +11,62 @@ from .canvas import AMBER, BLUE, FLOOR, GREEN, GREY, INK, RED, WHITE, Canvas, Co
 from .recall_state import DelayedRecallState
 from .task import Scene
 
-_PHASES: dict[str, Colour] = {"cue": AMBER, "delay": GREY, "query": BLUE, "end": INK}
+_PHASES: dict[str, Colour] = {
+    "cue": AMBER,
+    "delay": GREY,
+    "query": BLUE,
+    "end": INK,
+    "watch": AMBER,
+    "repeat": BLUE,
+}
 
 
 class RecallView(NamedTuple):
     """One episode, as its picture shows it."""
 
     phase: str
+    """a key of the banners' colours"""
     position: int
     """0-based step within the phase"""
     steps_in_phase: int
     shown: str
     """the symbol or number shown; empty when silent"""
     cues: tuple[int, ...]
+    """the symbols to remember, the first shown first"""
     answer: int | None
     """the last action, where it was an answer to a query"""
     expected: int | None
     """the right answer to that query"""
     correct: int
+    questions: int
+    """answers that an episode asks for"""
     reward: float
     steps: int
 
 
-def recall_view(scene: Scene, shown: str, reverse: bool) -> RecallView:
-    """What there is to draw.
+def recall_view(scene: Scene, shown: str, window: int, asked: list[int]) -> RecallView:
+    """What there is to draw of a task that asks for its cues after a delay.
 
     :param shown: the symbol, or the noise; drawn in the phases that show one.
-    :param reverse: whether the last cue is asked for first.
+    :param window: steps before the delay, in which the cues are shown.
+    :param asked: the cues in the order asked for.
     """
     state: DelayedRecallState = scene.state
-    time, delay = int(state.time[0]), int(state.delay[0])
-    cues = tuple(int(symbol) for symbol in state.symbols[0])
-    m = len(cues)
-    starts = {"cue": 0, "delay": m, "query": m + delay, "end": 2 * m + delay}
-    lengths = {"cue": m, "delay": delay, "query": m, "end": 1}
+    time, delay, m = int(state.time[0]), int(state.delay[0]), len(asked)
+    starts = {"cue": 0, "delay": window, "query": window + delay, "end": window + delay + m}
+    lengths = {"cue": window, "delay": delay, "query": m, "end": 1}
     phase = max((name for name in starts if starts[name] <= time), key=starts.__getitem__)
-    answered = time - delay - m
+    answered = time - delay - window
     return RecallView(
         phase=phase,
         position=time - starts[phase],
         steps_in_phase=lengths[phase],
         shown={"query": "?", "end": ""}.get(phase, shown),
-        cues=cues,
+        cues=tuple(int(symbol) for symbol in state.symbols[0]),
         answer=scene.action if answered > 0 else None,
-        expected=(cues[::-1] if reverse else cues)[answered - 1] if answered > 0 else None,
+        expected=asked[answered - 1] if answered > 0 else None,
         correct=int(state.correct[0]),
+        questions=m,
         reward=scene.reward,
         steps=scene.steps,
     )
@@ -66,9 +77,9 @@ def write_recall(view: RecallView) -> str:
     return "\n".join(
         [
             f"[{_heading(view)}] shown: {view.shown or 'nothing'}",
-            f"cues: {' '.join(map(str, view.cues))}",
+            f"remember: {' '.join(map(str, view.cues))}",
             _answer(view),
-            f"correct {view.correct}/{len(view.cues)}, step {view.steps}, "
+            f"correct {view.correct}/{view.questions}, step {view.steps}, "
             f"reward {signed(view.reward)}",
         ]
     )
@@ -93,9 +104,9 @@ def draw_recall(view: RecallView) -> npt.NDArray[np.uint8]:
         verdict = ("right", "") if right else ("wrong:", f"it was {view.expected}")
         for row, words in enumerate(verdict):
             canvas.text(118 + 24 * row, 366, words, colour)
-    canvas.text(204, 20, "cues", GREY)
-    canvas.text(204, 80, _shortened(view.cues), INK)
-    canvas.text(236, 20, f"correct {view.correct}/{len(view.cues)}", INK)
+    canvas.text(204, 20, "remember", GREY)
+    canvas.text(204, 136, _shortened(view.cues), INK)
+    canvas.text(236, 20, f"correct {view.correct}/{view.questions}", INK)
     canvas.text(268, 20, f"step {view.steps}   reward {signed(view.reward)}", INK)
     return canvas.pixels
 
@@ -116,4 +127,4 @@ def _answer(view: RecallView) -> str:
 def _shortened(cues: tuple[int, ...]) -> str:
     """As many cues as fit on a line."""
     words = " ".join(map(str, cues))
-    return words if len(words) <= 30 else words[:26] + " ..."
+    return words if len(words) <= 28 else words[:24] + " ..."

@@ -27,23 +27,6 @@ class DelayedRecallState(NamedTuple):
     """this step's distractor: a normal number (float32) or a symbol (int64), `[N]`"""
 
 
-def query_number(state: DelayedRecallState) -> Array:
-    """0 at each episode's first query, negative before, n_cues at the end; `[N]` int64."""
-    return state.time - state.delay - state.symbols.shape[1]
-
-
-def shows(state: DelayedRecallState, distracted: bool) -> Array:
-    """What each episode shows (`SILENT`, `CUE`, ...), `[N]` int64.
-
-    :param distracted: whether the delay shows distractor symbols.
-    """
-    n_cues = state.symbols.shape[1]
-    query = query_number(state)
-    cued, asked = state.time < n_cues, query >= 0
-    kind = cued * CUE + asked * QUERY - (query >= n_cues) * QUERY
-    return kind + ~(cued | asked) * DISTRACTED if distracted else kind
-
-
 def symbol_at(state: DelayedRecallState, position: Array) -> Array:
     """The cue at each episode's position modulo n_cues, `[N]` int64."""
     n_cues = state.symbols.shape[1]

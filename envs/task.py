@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
-from .arguments import Delay, delay_bounds
+from .arguments import Delay, check_flag, delay_bounds
 from .arrays import Array, Table, uniform_integers
 
 MAX_CUES = 4096
@@ -55,8 +55,7 @@ class MemoryTask(ABC):
     """smallest legal delay (steps)"""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.observe_previous, bool):
-            raise TypeError(f"observe_previous={self.observe_previous!r} must be True or False")
+        check_flag("observe_previous", self.observe_previous)
 
     @property
     @abstractmethod
@@ -194,12 +193,19 @@ class MemoryTask(ABC):
         self._require_deterministic("cues")
         return self._cues()
 
+    def n_decisions(self) -> int:
+        """Number of equally likely decisions of which one is right: by default one per cue.
+
+        :raises ValueError: see `cues`.
+        """
+        return len(self.cues())
+
     def corridor_end(self, state: Any) -> Any:
         """The state of an episode of the same history whose delay ends exactly here.
 
         With `corridor_delay` this branches the decision after every shorter delay off one
         episode whose delay never ends. It is meaningful where the delay is legal, that is at
-        least `minimum_delay`, and reached for the first time in its episode.
+        least `minimum_delay`, reached for the first time in its episode, and before its horizon.
 
         :param state: a state of N rows.
         :raises ValueError: when the task is not deterministic.
@@ -216,14 +222,16 @@ class MemoryTask(ABC):
         self._require_deterministic("corridor_delay")
         return self._corridor_delay(state)
 
-    @abstractmethod
-    def _cues(self) -> npt.NDArray[np.float64]: ...
+    # A task that is never deterministic has no use for these three.
 
-    @abstractmethod
-    def _corridor_end(self, state: Any) -> Any: ...
+    def _cues(self) -> npt.NDArray[np.float64]:
+        raise NotImplementedError
 
-    @abstractmethod
-    def _corridor_delay(self, state: Any) -> Array: ...
+    def _corridor_end(self, state: Any) -> Any:
+        raise NotImplementedError
+
+    def _corridor_delay(self, state: Any) -> Array:
+        raise NotImplementedError
 
     def _require_deterministic(self, what: str) -> None:
         if not self.deterministic:

@@ -189,7 +189,7 @@ class TMaze(MemoryTask):
             executed = row + xp.where(slips, anywhere, action)
         x = state.x + MOVE.pick(executed)
         here = place(x, state.cue, state.length)
-        after = TMazeState(x, state.cue, state.length, here, SOLVED.pick(chosen))
+        after = state._replace(x=x, place=here, solved=SOLVED.pick(chosen))
         return after, REWARD.pick(chosen), TERMINATED.pick(chosen)
 
     @cached_property
@@ -230,12 +230,15 @@ class TMaze(MemoryTask):
 
     def _view(self, scene: Scene) -> TMazeView:
         state: TMazeState = scene.state
+        action = None if scene.action is None else self.action_names[scene.action]
         return TMazeView(
             x=int(state.x[0]),
             length=int(state.length[0]),
             goal_up=int(state.cue[0]) == 0,
-            action=None if scene.action is None else self.action_names[scene.action],
-            turned=scene.terminated,
+            cue_shown=int(state.x[0]) == 0,
+            arm=action if scene.terminated else None,
+            prizes=("+4", "-.1"),
+            action=action,
             reward=scene.reward,
             steps=scene.steps,
         )

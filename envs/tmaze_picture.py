@@ -20,10 +20,15 @@ class TMazeView(NamedTuple):
 
     x: int
     length: int
+    """the junction's cell"""
     goal_up: bool
+    cue_shown: bool
+    """whether the agent sees the cue now"""
+    arm: str | None
+    """the arm that the agent is in, "up" or "down" """
+    prizes: tuple[str, str]
+    """what the goal and the wrong arm pay"""
     action: str | None
-    turned: bool
-    """whether the last action was the turn into an arm"""
     reward: float
     steps: int
 
@@ -33,8 +38,8 @@ def write_tmaze(view: TMazeView) -> str:
     cells = [_letter(view, cell) for cell in visible_cells(view.x, view.length)]
     indent = "   " * (len(cells) - 1)
     arms = ["G", "x"] if view.goal_up else ["x", "G"]
-    if view.turned:
-        arms[view.action != "up"] = "A"
+    if view.arm:
+        arms[view.arm != "up"] = "A"
     return "\n".join(
         [
             f"{indent} {arms[0]}",
@@ -61,9 +66,9 @@ def draw_tmaze(view: TMazeView) -> npt.NDArray[np.uint8]:
         goal = up == view.goal_up
         colour = GREEN if goal else RED
         canvas.rectangle(top + row * _CELL + 2, end + 2, _CELL - 4, _CELL - 4, colour)
-        label = "+4" if goal else "-.1"
+        label = view.prizes[0 if goal else 1]
         canvas.centred(top + row * _CELL + 15, end + _CELL // 2, label, WHITE)
-    row = 1 if not view.turned else 0 if view.action == "up" else 2
+    row = {"up": 0, None: 1, "down": 2}[view.arm]
     column = cells.index(view.x)
     canvas.disc(
         top + row * _CELL + _CELL // 2, left + column * _CELL + _CELL // 2, _CELL // 3, BLUE
@@ -91,7 +96,7 @@ def visible_cells(x: int, length: int) -> list[int | None]:
 def _letter(view: TMazeView, cell: int | None) -> str:
     if cell is None:
         return "..."
-    if cell == view.x and not view.turned:
+    if cell == view.x and view.arm is None:
         return "A"
     if cell == 0:
         return "^" if view.goal_up else "v"
@@ -102,7 +107,7 @@ def _status(view: TMazeView) -> list[str]:
     cue = f"cue {'up' if view.goal_up else 'down'}"
     return [
         f"cell {view.x}/{view.length}",
-        cue + (" (seen now)" if view.x == 0 else ""),
+        cue + (" (seen now)" if view.cue_shown else ""),
         f"step {view.steps}",
         f"action {view.action or '-'}",
         f"reward {signed(view.reward)}",

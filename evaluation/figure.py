@@ -23,7 +23,7 @@ def chance(task: MemoryTask) -> float | None:
     if not task.deterministic:
         return None
     try:
-        return 1.0 / len(task.cues())
+        return 1.0 / task.n_decisions()
     except ValueError:  # more than a task enumerates
         return None
 

@@ -137,7 +137,7 @@ def test_environments_of_others(args: list[str], capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--env", "Nothing-v0"], "env_id='Nothing-v0' must be one of warmrl/TMaze-v0, warmrl/Del"),
+        (["--env", "Nothing-v0"], "env_id='Nothing-v0' must be one of warmrl/TMaze-v0, warmrl/"),
         (["--cell", "cuckoo"], "cell='cuckoo' must be one of lstm, gru"),
         (["--warmup", "hot"], "warmup='hot' must be one of none, gaussian, rollout"),
         (["--length", "1"], "length=1 must be at least 2"),

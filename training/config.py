@@ -52,11 +52,11 @@ class TrainConfig:
     """
 
     env: str = "warmrl/TMaze-v0"
-    """Environment: warmrl/TMaze-v0, warmrl/DelayedRecall-v0, or any other Gymnasium id."""
+    """Environment: one of docs/environments.md, or any other Gymnasium id."""
     length: Delay = None
-    """Length of a T-maze's corridor (20): one number, or two for a range."""
+    """Length of a maze's corridor (the published one): one number, or two for a range."""
     delay: Delay = None
-    """Delay of a recall task in steps (20): one number, or two for a range."""
+    """Delay of a recall task in steps (the published one): one number, or two for a range."""
     env_kwargs: Pairs = field(default_factory=dict)
     """Other arguments of the environment, for example: stochasticity 0.3"""
     n_envs: int = 128

@@ -8,21 +8,37 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from warmrl.envs import DelayedRecall, MemoryTask, TMaze
+from warmrl.envs import DelayedRecall, Denoising, MemoryTask, MovingCorridor, RepeatPrevious, TMaze
+from warmrl.envs.repeat_previous import symbol_before
+from warmrl.envs.timed_tmaze import TimedTMaze
 
 Integers = npt.NDArray[np.int64]
 Policy = Callable[[Any, npt.NDArray[np.float32]], Integers]
 """From a task's state and its own observation to actions `[N]`."""
 
+RIGHT, UP, LEFT, DOWN = range(4)
+
 
 def perfect_policy(task: MemoryTask) -> Policy:
     if isinstance(task, TMaze):
-        return lambda state, seen: np.where(seen[:, 3] == 1, 1 + 2 * state.cue, 0)
-    assert isinstance(task, DelayedRecall)
-    order = -1 if task.order == "reverse" else 1
+        return lambda state, seen: np.where(
+            state.x == state.length, np.where(state.cue == 0, UP, DOWN), RIGHT
+        )
+    if isinstance(task, TimedTMaze):
+        return lambda state, seen: np.where(
+            seen[:, 0] == 1,
+            np.where(state.cue == 0, UP, DOWN),
+            np.where(state.told == 0, LEFT, RIGHT),
+        )
+    if isinstance(task, MovingCorridor):
+        return lambda state, seen: state.cue
+    if isinstance(task, RepeatPrevious):
+        return lambda state, seen: symbol_before(state, state.delay)
+    assert isinstance(task, DelayedRecall | Denoising)
+    order = -1 if getattr(task, "order", "forward") == "reverse" else 1
 
     def recall(state: Any, seen: npt.NDArray[np.float32]) -> Integers:
-        query = np.clip(state.time - state.delay - task.n_cues, 0, task.n_cues - 1)
+        query = np.clip(state.time - task.horizon(state) + task.n_cues, 0, task.n_cues - 1)
         answers: Integers = state.symbols[:, ::order][np.arange(len(query)), query]
         return answers
 
@@ -31,7 +47,10 @@ def perfect_policy(task: MemoryTask) -> Policy:
 
 def memoryless_policy(task: MemoryTask) -> Policy:
     if isinstance(task, TMaze):
-        return lambda state, seen: np.where(seen[:, 3] == 1, 1, 0)
+        junction = task.views[-1]
+        return lambda state, seen: np.where((seen == junction).all(axis=1), UP, RIGHT)
+    if isinstance(task, TimedTMaze):
+        return lambda state, seen: np.where(seen[:, 0] == 1, UP, RIGHT)
     return lambda state, seen: np.zeros(len(seen), dtype=np.int64)
 
 

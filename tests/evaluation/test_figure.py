@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from warmrl.envs import DelayedRecall, MemoryTask, TMaze
+from warmrl.envs import DelayedRecall, Denoising, MemoryTask, TMaze
 from warmrl.evaluation import DelayResult, success_figure
 from warmrl.evaluation.figure import chance
 
@@ -32,6 +32,8 @@ def test_curve_is_sorted_on_a_logarithmic_axis() -> None:
         (TMaze(length=(2, 9)), 0.5),
         (DelayedRecall(n_cues=2, n_symbols=3), 1 / 9),
         (DelayedRecall(n_cues=9), None),
+        (Denoising(n_cues=2, n_symbols=3, window=4, distractor="none"), 1 / 9),
+        (Denoising(), None),
         (TMaze(stochasticity=0.1), None),
     ],
 )

@@ -18,12 +18,17 @@ from warmrl.envs.arguments import delay_bounds
 from warmrl.evaluation import (
     CannotCertify,
     Certificate,
+    attractor_figure,
     certificate_sentence,
     certify,
+    check_cues,
     check_delays,
     check_writable,
     find_task,
+    headline,
+    portray,
     print_table,
+    read_history,
     read_trained_on,
     success_figure,
     sweep,
@@ -52,6 +57,9 @@ class EvaluateConfig:
     certify: tyro.conf.FlagCreatePairsOff[bool] = False
     """Also decide whether the agent is right for every delay, however long, from which one on.
     Needs a task in which nothing is random after the start of an episode."""
+    attractors: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Also draw where the memory goes in a long corridor, for every cue, as attractors.png.
+    Needs such a task, too."""
     seed: int = 0
     """Seed of the episodes: the same seed plays the same ones."""
     device: str = "auto"
@@ -84,6 +92,9 @@ def main(args: Sequence[str] | None = None) -> None:
         check_delays(task, trained_on.env, delays)
         if task is not None:
             check_fits(agent, task)
+        if config.attractors:
+            check_cues(task, trained_on.env)
+            history = read_history(config.run_dir)
         check_writable(config.run_dir)
     with progress_bar(len(delays)) as progress:
         results = sweep(
@@ -94,7 +105,12 @@ def main(args: Sequence[str] | None = None) -> None:
     print_table(results, delay_name, console)
     certificate = try_to_certify(agent, task, console) if config.certify else None
     figure = None if task is None else success_figure(results, task)
-    write_evaluation(config.run_dir, results, certificate, figure)
+    attractors = None
+    if config.attractors and task is not None:
+        portrait = portray(agent, task)
+        attractors = attractor_figure(portrait, history)
+        console.print(headline(portrait))
+    write_evaluation(config.run_dir, results, certificate, figure, attractors)
 
 
 def try_to_certify(agent: Agent, task: MemoryTask | None, console: Console) -> Certificate | None:

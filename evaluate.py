@@ -43,7 +43,8 @@ DEFAULT_FACTORS = (1, 10, 100)
 class EvaluateConfig:
     """Evaluate a trained agent over a sweep of delays, most of which it never saw.
 
-    Writes evaluation.json and evaluation.png into the run folder. For example:
+    Writes evaluation.json and evaluation.png into the run folder, with --attractors also
+    attractors.png. For example:
     python evaluate.py runs/tmaze --delays 20 200 2000 --episodes 100 --certify
     """
 

@@ -96,11 +96,11 @@ def warm(config: TrainConfig, model: RecurrentPPO, bar: ProgressBar | None = Non
             env, config.warmup_episodes, config.seed, max_steps=config.warmup_episode_steps
         )
         if isinstance(settings, LocalStabilityConfig):
-            on_step = None if bar is None else bar.on_stability_step
-            result = local_stability(model, trajectories, settings, on_step)
+            on_radius = None if bar is None else bar.on_stability_step
+            result = local_stability(model, trajectories, settings, on_radius)
         else:
-            on_step = None if bar is None else bar.on_warmup_step
-            result = warm_up(model, trajectories, settings, on_step)
+            on_vaa_star = None if bar is None else bar.on_warmup_step
+            result = warm_up(model, trajectories, settings, on_vaa_star)
     except ValueError as error:
         raise UserError(f"warmup={config.warmup!r} on env={config.env!r}: {error}") from error
     if bar is not None:

@@ -119,7 +119,7 @@ def test_attractors_are_drawn(
 def test_attractors_need_starts_that_can_be_enumerated(
     tmp_path: Path,
     env: str,
-    env_kwargs: dict[str, float],
+    env_kwargs: dict[str, Any],
     message: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -47,4 +47,5 @@ def largest_gain(matrices: Tensor) -> Tensor:
     :param matrices: [..., O, I]
     :return: [...]
     """
-    return torch.linalg.svdvals(matrices)[..., 0]
+    values: Tensor = torch.linalg.svdvals(matrices)
+    return values[..., 0]

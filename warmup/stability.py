@@ -93,12 +93,13 @@ def local_stability(
 
     def objective(_: int, generator: torch.Generator) -> Tensor:
         episodes, cuts = histories.draw(settings.batch_size, generator)
-        radii = torch.stack([r for net in networks for r in _radii(net, episodes, cuts)], dim=1)
-        time, depth = radii  # (layers, B) each
-        in_time.append(time.mean().item())
-        in_depth.append(depth.mean().item())
-        of_time = (time - settings.time_radius).square()
-        return (of_time + (depth - settings.depth_radius).square()).mean() / 2
+        layers = [radii for network in networks for radii in _radii(network, episodes, cuts)]
+        radii = torch.stack(layers, dim=1)  # (2, layers, B)
+        in_time.append(radii[0].mean().item())
+        in_depth.append(radii[1].mean().item())
+        targets = radii.new_tensor([settings.time_radius, settings.depth_radius])
+        loss: Tensor = (radii - targets[:, None, None]).square().mean()
+        return loss
 
     def on_step(step: int) -> None:
         if callback is not None:

@@ -102,13 +102,13 @@ def test_paths_are_those_of_the_agent(cell: str) -> None:
     assert portrait.cues[[0, -1]].tolist() == [0, 63]
     assert len(portrait.cues) == 12
     assert portrait.paths.shape == (21, 12, 16)
-    env = make_vec_env("warmrl/DelayedRecall-v0", 1, n_cues=2, delay=30)
+    env = make_vec_env("warmrl/DelayedRecall-v0", 1, seed=0, n_cues=2, delay=30)
     first = portrait.paths[1, [0, -1]]
     assert not np.allclose(first[0], first[1])
     # What the first step leaves in the agent's own memory, for the cue that the environment drew
     observation = env.reset()
     _, (h, _) = agent.step(torch.as_tensor(observation), agent.step.initial_state(1))
-    symbol = int(observation[0, 9:17].argmax())
+    symbol = int(np.asarray(observation)[0, 9:17].argmax())
     same = portrait.cues // 8 == symbol
     assert same.any()
     expected = np.broadcast_to(h[:, 0].flatten().numpy(), (int(same.sum()), 16))

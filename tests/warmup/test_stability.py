@@ -23,8 +23,10 @@ from warmrl.warmup.spectra import largest_gain, spectral_radius
 from warmrl.warmup.stability import jacobians
 
 SHORT = LocalStabilityConfig(n_steps=3, batch_size=8, vaa_states=10, vaa_steps=5)
-TORCH = [(nn.LSTM, {}), (nn.GRU, {}), (nn.GRU, {"bias": False}), (nn.RNN, {})]
-TORCH += [(nn.RNN, {"nonlinearity": "relu"})]
+TORCH: list[tuple[type[nn.RNNBase], dict[str, Any]]] = [
+    *[(nn.LSTM, {}), (nn.GRU, {}), (nn.GRU, {"bias": False}), (nn.RNN, {})],
+    (nn.RNN, {"nonlinearity": "relu"}),
+]
 
 
 def noise() -> Trajectories:
@@ -48,14 +50,15 @@ def changed(module: nn.Module, before: dict[str, Tensor]) -> set[str]:
 
 
 def test_jacobians_of_a_network_that_is_linear() -> None:
-    rnn = nn.RNN(2, 3, nonlinearity="relu")
+    rnn: Any = nn.RNN(2, 3, nonlinearity="relu")
     weight_ih = torch.tensor([[3.0, 0.0], [0.0, 4.0], [0.0, 0.0]])
     weight_hh = torch.tensor([[0.0, -0.5, 0.0], [0.5, 0.0, 0.0], [0.0, 0.0, 0.1]])
     with torch.no_grad():
         rnn.weight_ih_l0.copy_(weight_ih)
         rnn.weight_hh_l0.copy_(weight_hh)
         rnn.bias_ih_l0.fill_(100.0)  # so that no unit is cut off
-    trajectories = Trajectories(torch.randn(4, 3, 2), torch.full((3,), 4))
+    inputs = torch.randn(4, 3, 2, generator=torch.Generator().manual_seed(0))
+    trajectories = Trajectories(inputs, torch.full((3,), 4))
     (network,) = find_networks(rnn, trajectories)
     ((x, state),) = network.last_steps(torch.arange(3), torch.tensor([1, 2, 4]))
     of_input, of_state = jacobians(network.layers[0], x, state)

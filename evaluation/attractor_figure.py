@@ -112,7 +112,7 @@ def _draw_history(axes: Axes, history: History) -> None:
             face = AMBER if filled else "white"
             axes.plot(
                 0, vaa, marker="D", ms=8, ls="", color=face, mec=AMBER, clip_on=False,
-                label=f"VAA {when} warm-up: {vaa:.2f}",
+                label=f"VAA {when} warm-up: {vaa:.3f}",
             )  # fmt: skip
     axes.set_ylim(0, 1)
     axes.set_xlim(left=0)

@@ -19,7 +19,7 @@ def spectral_radius(matrices: Tensor) -> Tensor:
     converge where a complex pair dominates, as in every rotation. Powers of the whole matrix have
     neither weakness: their gradient is finite for all matrices, and shared among eigenvalues of
     the same modulus. Along with the modulus of a complex pair it also moves its angle a little: the
-    cosine with the exact gradient was above 0.999 for half of the Jacobians of an untrained GRU and
+    cosine with the exact gradient was above 0.999 for half of 24 Jacobians of an untrained GRU and
     LSTM, and positive for all. Where a power vanishes (nilpotent matrices), both are zero.
 
     :param matrices: [..., D, D]

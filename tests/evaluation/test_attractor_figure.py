@@ -48,8 +48,8 @@ def test_paths_and_history_are_drawn() -> None:
     said = course.get_legend()
     assert said is not None
     assert [text.get_text() for text in said.get_texts()][1:] == [
-        "VAA before warm-up: 0.10",
-        "VAA after warm-up: 0.90",
+        "VAA before warm-up: 0.100",
+        "VAA after warm-up: 0.900",
     ]
 
 

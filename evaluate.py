@@ -18,12 +18,17 @@ from warmrl.envs.arguments import delay_bounds
 from warmrl.evaluation import (
     CannotCertify,
     Certificate,
+    attractor_figure,
     certificate_sentence,
     certify,
+    check_cues,
     check_delays,
     check_writable,
     find_task,
+    headline,
+    portray,
     print_table,
+    read_history,
     read_trained_on,
     success_figure,
     sweep,
@@ -38,7 +43,8 @@ DEFAULT_FACTORS = (1, 10, 100)
 class EvaluateConfig:
     """Evaluate a trained agent over a sweep of delays, most of which it never saw.
 
-    Writes evaluation.json and evaluation.png into the run folder. For example:
+    Writes evaluation.json and evaluation.png into the run folder, with --attractors also
+    attractors.png. For example:
     python evaluate.py runs/tmaze --delays 20 200 2000 --episodes 100 --certify
     """
 
@@ -55,6 +61,9 @@ class EvaluateConfig:
     certify_steps: int = 100_000
     """Corridor steps for each cue after which --certify gives up; a certificate that is undecided
     may be found with more."""
+    attractors: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Also draw where the memory goes in a long corridor, for every cue, as attractors.png.
+    Needs such a task, too."""
     seed: int = 0
     """Seed of the episodes: the same seed plays the same ones."""
     device: str = "auto"
@@ -89,6 +98,9 @@ def main(args: Sequence[str] | None = None) -> None:
         check_delays(task, trained_on.env, delays)
         if task is not None:
             check_fits(agent, task)
+        if config.attractors:
+            check_cues(task, trained_on.env)
+            history = read_history(config.run_dir)
         check_writable(config.run_dir)
     with progress_bar(len(delays)) as progress:
         results = sweep(
@@ -101,7 +113,12 @@ def main(args: Sequence[str] | None = None) -> None:
     if config.certify:
         certificate = try_to_certify(agent, task, config.certify_steps, console)
     figure = None if task is None else success_figure(results, task)
-    write_evaluation(config.run_dir, results, certificate, figure)
+    attractors = None
+    if config.attractors and task is not None:
+        portrait = portray(agent, task)
+        attractors = attractor_figure(portrait, history)
+        console.print(headline(portrait))
+    write_evaluation(config.run_dir, results, certificate, figure, attractors)
 
 
 def try_to_certify(

@@ -4,7 +4,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
@@ -26,8 +26,16 @@ from warmrl.training import (
     load_model,
     task_of,
 )
-from warmrl.warmup import WarmupResult, random_rollouts, warm_up
+from warmrl.warmup import (
+    LocalStabilityConfig,
+    LocalStabilityResult,
+    WarmupResult,
+    local_stability,
+    random_rollouts,
+    warm_up,
+)
 
+Warmed: TypeAlias = WarmupResult | LocalStabilityResult
 DELAY_FACTORS = (1, 10, 100, 1000)
 INTERRUPTED = 130  # exit status of a program ended by Ctrl-C
 
@@ -36,7 +44,7 @@ class Trained(NamedTuple):
     """What a training run leaves in memory."""
 
     model: RecurrentPPO
-    warmup: WarmupResult | None
+    warmup: Warmed | None
     solved_at: int | None
     """environment steps when the task was solved, ``None`` if it was not"""
     warmup_seconds: float
@@ -76,19 +84,23 @@ def train(
     return Trained(model, warmup, solved.solved_at, warmed - start, end - warmed)
 
 
-def warm(
-    config: TrainConfig, model: RecurrentPPO, bar: ProgressBar | None = None
-) -> WarmupResult | None:
+def warm(config: TrainConfig, model: RecurrentPPO, bar: ProgressBar | None = None) -> Warmed | None:
     """Warm up an agent on rollouts of its own environments, if the configuration says so."""
     env = model.get_env()
-    if config.warmup_config is None or env is None:
+    settings = config.warmup_config
+    if settings is None or env is None:
         return None
+    result: Warmed
     try:
         trajectories = random_rollouts(
             env, config.warmup_episodes, config.seed, max_steps=config.warmup_episode_steps
         )
-        step = None if bar is None else bar.on_warmup_step
-        result = warm_up(model, trajectories, config.warmup_config, step)
+        if isinstance(settings, LocalStabilityConfig):
+            on_radius = None if bar is None else bar.on_stability_step
+            result = local_stability(model, trajectories, settings, on_radius)
+        else:
+            on_vaa_star = None if bar is None else bar.on_warmup_step
+            result = warm_up(model, trajectories, settings, on_vaa_star)
     except ValueError as error:
         raise UserError(f"warmup={config.warmup!r} on env={config.env!r}: {error}") from error
     if bar is not None:

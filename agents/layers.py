@@ -51,6 +51,15 @@ class RecurrentLayer(nn.Module):
         """The weights of one step, by their names in the cell."""
         return {name: cast(Tensor, getattr(self, name)) for name in self.cell.weight_shapes}
 
+    def step(self, x: Tensor, state: State) -> State:
+        """One step, in operations that are differentiable more than once, as fused ones are not.
+
+        :param x: inputs [N, I]
+        :param state: ``(h, c)``, each [N, H]
+        """
+        weights = self.weights()
+        return self.cell.step(weights, self.cell.project(weights, x), *state)
+
     def forward(
         self, x: Tensor | PackedSequence, state: State | None = None
     ) -> tuple[Tensor | PackedSequence, State]:

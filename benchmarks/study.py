@@ -18,6 +18,7 @@ from warmrl.agents import Agent
 from warmrl.evaluation import CannotCertify, certify, sweep
 from warmrl.train import train
 from warmrl.training import TrainConfig, task_of
+from warmrl.warmup import WarmupResult
 
 Row = dict[str, Any]
 
@@ -54,6 +55,7 @@ def run_job(job: Job) -> Row:
     agent = Agent(trained.model)
     env = trained.model.get_env()
     task = task_of(env)
+    warmup = trained.warmup
     results = sweep(agent, config.env, config.env_arguments, job.delays, job.episodes, config.seed)
     certificate: Row | None = None
     if job.certify_steps and task is not None:
@@ -66,7 +68,7 @@ def run_job(job: Job) -> Row:
         "seed": config.seed,
         "solved_at": trained.solved_at,
         "steps": trained.model.num_timesteps,
-        "vaa_star": None if trained.warmup is None else trained.warmup.vaa_star[-1],
+        "vaa_star": warmup.vaa_star[-1] if isinstance(warmup, WarmupResult) else None,
         "warmup_seconds": round(trained.warmup_seconds, 2),
         "training_seconds": round(trained.training_seconds, 2),
         "success": {str(row.delay): row.success_rate for row in results},

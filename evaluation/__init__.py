@@ -1,7 +1,10 @@
 """Evaluation of trained agents: success over delays, and certificates for all of them."""
 
+from .attractor_figure import attractor_figure, headline
 from .certificate import CannotCertify, Certificate, certify
 from .figure import success_figure
+from .history import History, read_history
+from .portrait import Portrait, check_cues, portray
 from .result import DelayResult
 from .run_folder import TrainedOn, check_writable, read_trained_on, write_evaluation
 from .sweep import check_delays, evaluate_delay, evaluate_env, find_task, sweep
@@ -11,15 +14,22 @@ __all__ = [
     "CannotCertify",
     "Certificate",
     "DelayResult",
+    "History",
+    "Portrait",
     "TrainedOn",
+    "attractor_figure",
     "certificate_sentence",
     "certify",
+    "check_cues",
     "check_delays",
     "check_writable",
     "evaluate_delay",
     "evaluate_env",
     "find_task",
+    "headline",
+    "portray",
     "print_table",
+    "read_history",
     "read_trained_on",
     "success_figure",
     "sweep",

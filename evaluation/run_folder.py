@@ -16,6 +16,7 @@ from .result import DelayResult
 
 RESULTS_FILE = "evaluation.json"
 FIGURE_FILE = "evaluation.png"
+ATTRACTORS_FILE = "attractors.png"
 _CERTIFICATE_FIELDS = ("holds", "from_delay", "cycle_length", "steps")
 
 
@@ -58,7 +59,7 @@ def check_writable(run_dir: str | Path) -> None:
     folder = Path(run_dir)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(f"run_dir={str(run_dir)!r} must be writable")
-    for name in (RESULTS_FILE, FIGURE_FILE):
+    for name in (RESULTS_FILE, FIGURE_FILE, ATTRACTORS_FILE):
         if (folder / name).is_dir():
             raise IsADirectoryError(f"{folder / name} is a folder; it must be a file or absent")
 
@@ -68,13 +69,15 @@ def write_evaluation(
     results: Sequence[DelayResult],
     certificate: Certificate | None = None,
     figure: Figure | None = None,
+    attractors: Figure | None = None,
 ) -> None:
-    """Write ``evaluation.json`` and ``evaluation.png``, each whole or not at all.
+    """Write ``evaluation.json`` and the figures, each whole or not at all.
 
     :param run_dir: an existing folder
     :param results: the sweep
     :param certificate: if one was asked for and could be given
-    :param figure: the sweep, drawn
+    :param figure: the sweep, drawn: ``evaluation.png``
+    :param attractors: the attractors, drawn: ``attractors.png``
     """
     folder = Path(run_dir)
     data = {
@@ -83,8 +86,9 @@ def write_evaluation(
         and {name: getattr(certificate, name) for name in _CERTIFICATE_FIELDS},
     }
     text = json.dumps(data, indent=2, allow_nan=False) + "\n"
-    if figure is not None:
-        with whole_file(folder / FIGURE_FILE) as partial:
-            figure.savefig(partial, format="png")
+    for name, drawn in ((FIGURE_FILE, figure), (ATTRACTORS_FILE, attractors)):
+        if drawn is not None:
+            with whole_file(folder / name) as partial:
+                drawn.savefig(partial, format="png")
     with whole_file(folder / RESULTS_FILE) as partial:
         partial.write_text(text)

@@ -14,11 +14,15 @@ from warmrl.envs import make_vec_env
 from warmrl.evaluate import main
 
 
-def make_run(folder: Path, env: str = "warmrl/TMaze-v0", **env_kwargs: Any) -> Path:
+def make_run(
+    folder: Path, env: str = "warmrl/TMaze-v0", cell: str = "gru", **env_kwargs: Any
+) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         vec_env = make_vec_env(env, 1, **env_kwargs)
-        policy = MlpRnnPolicy(vec_env.observation_space, vec_env.action_space, lambda _: 0.0)
+        policy = MlpRnnPolicy(
+            vec_env.observation_space, vec_env.action_space, lambda _: 0.0, cell=cell
+        )
         vec_env.close()
     Agent(policy).save(folder, {"train": {"env": env, "env_kwargs": env_kwargs}})
     return folder
@@ -98,6 +102,36 @@ def test_environment_without_a_delay(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "cannot certify: the environment has no delay" in capsys.readouterr().out
     assert not (run / "evaluation.png").exists()
     assert "has no delay" in error_of([str(run), "--delays", "20"], capsys)
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_attractors_are_drawn(
+    tmp_path: Path, cell: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tmp_path / "run", cell=cell, length=3)
+    main([str(run), "--delays", "3", "--episodes", "2", "--attractors"])
+    assert (run / "attractors.png").read_bytes().startswith(b"\x89PNG")
+    # Untrained, it bumps into a wall.
+    assert "\n2 cues, of which the agent never leaves 2: it still" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("env", "env_kwargs", "message"),
+    [
+        ("CartPole-v1", {}, "attractors=True must be left out: env='CartPole-v1' has no delay"),
+        ("warmrl/TMaze-v0", {"stochasticity": 0.2}, "something is random after the start"),
+    ],
+)
+def test_attractors_need_starts_that_can_be_enumerated(
+    tmp_path: Path,
+    env: str,
+    env_kwargs: dict[str, Any],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    run = make_run(tmp_path / "run", env, **env_kwargs)
+    assert message in error_of([str(run), "--attractors"], capsys)
+    assert not (run / "evaluation.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ def test_from_python_nothing_is_written(workplace: Path) -> None:
     [
         ["--env", "warmrl/DelayedRecall-v0", "--delay", "1", "4", "--env-kwargs", "n_symbols", "4"],
         ["--length", "3", "5", "--cell", "lstm", "--no-double", "--warmup", "rollout"],
+        ["--length", "3", "--warmup", "stability", "--stability-radius", "0.5"],
         ["--length", "3", "--env-kwargs", "stochasticity", "0.3", "--no-stop-when-solved"],
     ],
 )

@@ -12,10 +12,11 @@ import tyro
 
 from ..agents import CELLS, INITIALISERS
 from ..envs import TASKS
-from ..warmup import WarmupConfig
+from ..warmup import LocalStabilityConfig, WarmupConfig
 from ..warmup.drives import DRIVES
 
-WARMUPS = ("none", *DRIVES)
+STABILITY = "stability"
+WARMUPS = ("none", *DRIVES, STABILITY)
 
 # How the command line shows the fields whose types say too little or too much.
 Cell: TypeAlias = Annotated[str, tyro.conf.arg(metavar="|".join(CELLS))]
@@ -82,9 +83,12 @@ class TrainConfig:
     frame, a real input held constant;
     rollout, a stretch of random rollouts;
     gaussian, a constant N(0, I) input, as published;
+    stability, for pre-training to local stability instead;
     none, for no warm-up."""
     warmup_steps: int = 200
     """Gradient steps of the warm-up."""
+    stability_radius: float = 1.0
+    """Radius of the Jacobians in time and depth that local stability aims at: 1, or 0.5."""
     warmup_episodes: int = 256
     """Episodes of the exploration policy that the warm-up sees."""
     warmup_episode_steps: int = 1000
@@ -146,7 +150,7 @@ class TrainConfig:
             _require(self, name, 0 <= value < float("inf"), "at least 0")
         for name in ("gamma", "gae_lambda"):
             _require(self, name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
-        for name in ("learning_rate", "clip_range", "reward_scale"):
+        for name in ("learning_rate", "clip_range", "reward_scale", "stability_radius"):
             value = getattr(self, name)
             _require(self, name, value is None or 0 < value < float("inf"), "a positive number")
         for name, known in (("cell", CELLS), ("init", INITIALISERS), ("warmup", WARMUPS)):
@@ -194,16 +198,15 @@ class TrainConfig:
         return self.run_dir or Path("runs") / f"{env}-{self.cell}-{self.warmup}-{self.seed}"
 
     @property
-    def warmup_config(self) -> WarmupConfig | None:
+    def warmup_config(self) -> WarmupConfig | LocalStabilityConfig | None:
         """Settings of the warm-up, ``None`` without one."""
         if self.warmup == "none":
             return None
-        return WarmupConfig.suited(
-            CELLS[self.cell].cell_state,
-            drive=self.warmup,
-            n_steps=self.warmup_steps,
-            seed=self.seed,
-        )
+        shared: dict[str, Any] = {"n_steps": self.warmup_steps, "seed": self.seed}
+        if self.warmup == STABILITY:
+            radius = self.stability_radius
+            return LocalStabilityConfig(time_radius=radius, depth_radius=radius, **shared)
+        return WarmupConfig.suited(CELLS[self.cell].cell_state, drive=self.warmup, **shared)
 
     def to_json(self) -> dict[str, Any]:
         """Every field as JSON, with the environment's arguments as they were understood."""

@@ -75,6 +75,14 @@ class ProgressBar(BaseCallback):
         shown = f"VAA* {np.mean(self._recent):.2f}" if step >= RECENT else ""
         self._bar.update(self._task, completed=step, shown=shown)
 
+    def on_stability_step(self, step: int, radius: float) -> None:
+        """Show a gradient step of a pre-training to local stability.
+
+        :param step: its number
+        :param radius: mean radius in time before it
+        """
+        self._bar.update(self._task, completed=step, shown=f"radius {radius:.2f}")
+
     def _on_training_start(self) -> None:
         self._bar.reset(
             self._task,

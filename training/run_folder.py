@@ -27,7 +27,7 @@ class RunFolder:
     """A folder with everything that a run leaves behind.
 
     ``config.json``, ``progress.csv``, ``model.zip`` (Stable-Baselines3), ``policy.safetensors``;
-    evaluation adds ``evaluation.json`` and its figure.
+    evaluation adds ``evaluation.json`` and its figures.
 
     :param path: the folder
     """

@@ -1,31 +1,18 @@
 """The settings of a warm-up and what it returns."""
 
 from dataclasses import dataclass, replace
-from statistics import fmean
 from typing import Any
 
-from .cuts import CUTS
-from .drives import DRIVES
+from .descent import DescentConfig, DescentResult
 
 
 @dataclass(frozen=True)
-class WarmupConfig:
+class WarmupConfig(DescentConfig):
     """Settings of :func:`~warmrl.warmup.warm_up`.
 
     :raises ValueError: if a setting is out of its range; the message says what would be right
     """
 
-    drive: str = "frame"
-    """What the states are driven with: "frame", one input of the trajectories held constant,
-    "rollout", stretches of them, or "gaussian", one constant N(0, I) input, as in the paper."""
-    n_steps: int = 200
-    """Gradient steps."""
-    learning_rate: float = 1e-2
-    """Step size of Adam, at first."""
-    anneal: bool = False
-    """Whether it falls linearly to zero."""
-    batch_size: int = 32
-    """Trajectories per gradient step."""
     max_drive_steps: int = 200
     """Longest drive, in steps."""
     drive_growth: int = 1
@@ -39,41 +26,14 @@ class WarmupConfig:
     """Weight of the mean square motion of tanh(state) in the second half of a constant drive; 0 as
     in the paper. VAA* alone is also raised by oscillations and chaos, which keep states apart
     without keeping what they stood for; this leaves attractors that come to rest."""
-    max_grad_norm: float | None = 1.0
-    """Largest norm of the gradient, None for no limit."""
-    partial: bool = True
-    """Whether only the first half of double layers is warmed up."""
-    cut: str = "log_uniform"
-    """Where trajectories are cut: "log_uniform", short prefixes as likely as long ones, or
-    "uniform", as in the paper."""
-    eps: float = 1e-4
-    """Distance below which two states count as the same."""
-    vaa_states: int = 200
-    """States among which VAA is measured before and after."""
-    vaa_steps: int = 200
-    """Steps of constant input before VAA is measured. The paper's 10 000 takes seconds, and
-    only that tells slow transients from attractors."""
-    seed: int = 0
-    """Seed of all that is drawn."""
 
     def __post_init__(self) -> None:
-        for name, known in (("drive", DRIVES), ("cut", CUTS)):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} must be one of {', '.join(sorted(known))}"
-                )
-        for name in ("n_steps", "max_drive_steps", "vaa_states", "vaa_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.batch_size < 2:
-            raise ValueError(f"batch_size={self.batch_size} must be at least 2, to compare states")
-        for name in ("drive_growth", "seed", "settle"):
+        super().__post_init__()
+        if self.max_drive_steps < 1:
+            raise ValueError(f"max_drive_steps={self.max_drive_steps} must be at least 1")
+        for name in ("drive_growth", "settle"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise ValueError(f"{name}={getattr(self, name)} must not be negative")
-        for name in ("learning_rate", "eps", "max_grad_norm"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ValueError(f"{name}={value} must be positive and finite")
         if self.margin is not None and not self.eps < self.margin < float("inf"):
             raise ValueError(f"margin={self.margin} must be finite and above eps={self.eps}")
         if not 0 < self.target <= 1:
@@ -111,31 +71,13 @@ class WarmupConfig:
 
 
 @dataclass(frozen=True)
-class WarmupResult:
+class WarmupResult(DescentResult):
     """What a warm-up did.
 
-    :param vaa_star: VAA* before each gradient step, mean over the layers [n_steps]
     :param loss: loss before each gradient step, mean over the layers [n_steps]
     :param vaa_before: VAA of each layer under a constant input, by its name, before the warm-up
     :param vaa_after: the same after it, from the same trajectories, cuts and inputs
+    :param vaa_star: VAA* before each gradient step, mean over the layers [n_steps]
     """
 
     vaa_star: list[float]
-    loss: list[float]
-    vaa_before: dict[str, float]
-    vaa_after: dict[str, float]
-
-    @property
-    def n_steps(self) -> int:
-        """Gradient steps taken."""
-        return len(self.loss)
-
-    @property
-    def mean_vaa_before(self) -> float:
-        """VAA before the warm-up, mean over the layers."""
-        return fmean(self.vaa_before.values())
-
-    @property
-    def mean_vaa_after(self) -> float:
-        """VAA after the warm-up, mean over the layers."""
-        return fmean(self.vaa_after.values())

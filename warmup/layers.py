@@ -13,6 +13,13 @@ Run: TypeAlias = Callable[
     [Tensor | PackedSequence, State | None], tuple[Tensor | PackedSequence, State]
 ]
 
+_STEPS = {
+    "LSTM": torch.lstm_cell,
+    "GRU": torch.gru_cell,
+    "RNN_TANH": torch.rnn_tanh_cell,
+    "RNN_RELU": torch.rnn_relu_cell,
+}
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -78,6 +85,20 @@ class TorchLayer(nn.Module):
         out, h = self.layer(x, None if state is None else state[0])
         return out, (h, torch.zeros_like(h))
 
+    def step(self, x: Tensor, state: State) -> State:
+        """One step by torch's cells, which are differentiable more than once.
+
+        :param x: [N, I]
+        :param state: ``(h, c)``, each [N, H]
+        """
+        step: Any = _STEPS[self.layer.mode]
+        weights = self.layer.parameters()  # without biases the last two are left out
+        if self.cell_state:
+            h, c = step(x, state, *weights)
+            return h, c
+        h = step(x, state[0], *weights)
+        return h, torch.zeros_like(h)
+
 
 def find_layers(rnn: nn.Module, name: str, partial: bool) -> list[Layer]:
     """The layers of a torch RNN, or of a stack with an attribute ``layers``.
@@ -93,7 +114,7 @@ def find_layers(rnn: nn.Module, name: str, partial: bool) -> list[Layer]:
         if rnn.bidirectional or rnn.proj_size:
             raise ValueError(
                 f"{name} has bidirectional={rnn.bidirectional}, proj_size={rnn.proj_size}; "
-                "warm_up needs bidirectional=False, proj_size=0"
+                "it must have bidirectional=False, proj_size=0"
             )
         views = [TorchLayer(rnn, depth) for depth in range(rnn.num_layers)]
         return [
@@ -104,7 +125,7 @@ def find_layers(rnn: nn.Module, name: str, partial: bool) -> list[Layer]:
     layers: list[Any] = list(stack) if isinstance(stack, nn.ModuleList) else []
     if not layers or not all(hasattr(layer, "cell_state") for layer in layers):
         raise TypeError(
-            f"warm_up: policy {type(rnn).__name__} has no recurrent layer ({name} must be nn.LSTM, "
+            f"policy {type(rnn).__name__} has no recurrent layer ({name} must be nn.LSTM, "
             "nn.GRU, nn.RNN, or have a ModuleList `layers` of layers with `cell_state`)"
         )
     found = []

@@ -42,6 +42,27 @@ class Network:
         return states
 
     @torch.no_grad()
+    def last_steps(self, episodes: Tensor, cuts: Tensor) -> list[tuple[Tensor, State]]:
+        """The last of the first steps of some episodes, as every layer takes it.
+
+        :param episodes: which episodes [B]
+        :param cuts: steps read of each [B]
+        :return: for every layer its input [B, I] in that step, and its state before, a pair
+            ``(h, c)`` of [1, B, H]
+        """
+        begun = (cuts > 1).to(self.inputs)[:, None]  # (B, 1): before the first step all is zero
+        before = self.reached(episodes, (cuts - 1).clamp(min=1))
+        x = self._packed(episodes, cuts)
+        last = (cuts - 1).to(self.inputs.device)
+        read = self.inputs[last, episodes.to(self.inputs.device)]  # (B, I)
+        steps = []
+        for layer, (h, c) in zip(self.layers, before, strict=True):
+            steps.append((read, (h * begun, c * begun)))
+            x, (out, _) = layer.whole(x)
+            read = out[0]
+        return steps
+
+    @torch.no_grad()
     def segment(self, n_steps: int, generator: torch.Generator) -> list[Tensor]:
         """What every layer reads during one stretch of experience.
 
@@ -105,7 +126,7 @@ def find_networks(target: Any, trajectories: Trajectories, partial: bool = True)
         rnns = {"rnn": policy}
     else:
         raise TypeError(
-            f"warm_up: policy {type(policy).__name__} has no recurrent layer "
+            f"policy {type(policy).__name__} has no recurrent layer "
             "(no attribute `lstm_actor`, and it is no nn.LSTM, nn.GRU or nn.RNN)"
         )
     return [

@@ -1,18 +1,16 @@
 """Warm-up: a short gradient descent on multistability, before any training."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .config import WarmupConfig, WarmupResult
+from .descent import descend
 from .drives import CONSTANT_DRIVES, DRIVES
-from .modes import training_mode
 from .multistability import vaa_star
 from .networks import Network, find_networks
-from .reachable import measure
 from .starts import Histories
 from .trajectories import Trajectories
 
@@ -44,38 +42,21 @@ def warm_up(
     """
     partial = True if config is None else config.partial
     networks = find_networks(target, trajectories, partial)
-    if config is None:
-        config = WarmupConfig.suited(networks[0].layers[0].cell_state)
-    parameters = _trainable(networks)
-    histories = Histories.of(trajectories, config.cut)
-    vaa_before = _measure(networks, histories, config)
-    vaa_curve, losses = [], []
-    with _descent(networks, parameters):
-        generator = torch.Generator().manual_seed(config.seed)
-        optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
-        for step in range(config.n_steps):
-            if config.anneal:
-                rate = config.learning_rate * (1 - step / config.n_steps)
-                optimiser.param_groups[0]["lr"] = rate
-            value, motion = _drive_batch(networks, histories, step, config, generator)  # (layers,)
-            loss = ((value - config.target).square() + config.settle * motion).mean()
-            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.grad = gradient
-            norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm or float("inf"))
-            vaa_curve.append(value.mean().item())
-            losses.append(loss.item())
-            if not torch.isfinite(loss + norm):
-                raise FloatingPointError(
-                    f"warm_up: loss {loss.item():g} with gradient norm {norm.item():g} "
-                    f"at step {step}; "
-                    f"learning_rate={config.learning_rate} must be smaller"
-                )
-            optimiser.step()
-            if callback is not None:
-                callback(step + 1, vaa_curve[-1])
-        vaa_after = _measure(networks, histories, config)
-    return WarmupResult(vaa_curve, losses, vaa_before, vaa_after)
+    settings = config or WarmupConfig.suited(networks[0].layers[0].cell_state)
+    histories = Histories.of(trajectories, settings.cut)
+    vaa_curve: list[float] = []
+
+    def objective(step: int, generator: torch.Generator) -> Tensor:
+        value, motion = _drive_batch(networks, histories, step, settings, generator)  # (layers,)
+        vaa_curve.append(value.mean().item())
+        return ((value - settings.target).square() + settings.settle * motion).mean()
+
+    def on_step(step: int) -> None:
+        if callback is not None:
+            callback(step, vaa_curve[-1])
+
+    done = descend("warm_up", networks, histories, settings, objective, on_step)
+    return WarmupResult(done.loss, done.vaa_before, done.vaa_after, vaa_curve)
 
 
 def _drive_batch(
@@ -109,52 +90,3 @@ def _drive_batch(
                 motions.append(x.new_zeros(()))
             values.append(vaa_star(layer.flat(state), config.eps, config.margin))
     return torch.stack(values), torch.stack(motions)
-
-
-def _measure(
-    networks: list[Network], histories: Histories, config: WarmupConfig
-) -> dict[str, float]:
-    return measure(
-        networks,
-        histories,
-        config.vaa_states,
-        config.vaa_steps,
-        config.seed,
-        config.drive,
-        config.eps,
-    )
-
-
-def _trainable(networks: list[Network]) -> list[nn.Parameter]:
-    layers = [layer for network in networks for layer in network.layers]
-    parameters = {p: None for layer in layers for p in layer.warmed.parameters()}
-    trainable = [p for p in parameters if p.requires_grad]
-    if not trainable:
-        raise ValueError(
-            f"no parameter of {', '.join(layer.name for layer in layers)} has requires_grad=True; "
-            "warm_up needs at least one to change"
-        )
-    return trainable
-
-
-@contextmanager
-def _descent(networks: list[Network], parameters: list[nn.Parameter]) -> Iterator[None]:
-    """Leave gradients and modes as they were, and on an error the parameters too."""
-    values = [p.detach().clone() for p in parameters]
-    gradients = [p.grad for p in parameters]
-    with ExitStack() as stack:
-        stack.enter_context(torch.enable_grad())
-        for network in networks:
-            for layer in network.layers:
-                # cuDNN differentiates recurrent layers in train mode only.
-                stack.enter_context(training_mode(layer.whole, True))
-        try:
-            yield
-        except BaseException:
-            with torch.no_grad():
-                for p, value in zip(parameters, values, strict=True):
-                    p.copy_(value)
-            raise
-        finally:
-            for p, gradient in zip(parameters, gradients, strict=True):
-                p.grad = gradient

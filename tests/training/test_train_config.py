@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from warmrl.training import TrainConfig
+from warmrl.warmup import LocalStabilityConfig
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,7 @@ from warmrl.training import TrainConfig
         ({"learning_rate": 0.0}, "learning_rate=0.0 must be a positive number"),
         ({"learning_rate": float("nan")}, "learning_rate=nan must be a positive number"),
         ({"reward_scale": -1.0}, "reward_scale=-1.0 must be a positive number"),
+        ({"stability_radius": 0.0}, "stability_radius=0.0 must be a positive number"),
         ({"length": ()}, "length= must be one number, or two"),
         ({"delay": (1, 2, 3)}, "delay=1 2 3 must be one number, or two"),
         ({"n_envs": 1, "n_steps": 7}, "n_minibatches=4 must leave two steps or more"),
@@ -102,6 +104,8 @@ def test_warmup_config() -> None:
     assert config is not None
     assert (config.drive, config.n_steps, config.seed) == ("gaussian", 7, 3)
     assert TrainConfig(warmup="none").warmup_config is None
+    stability = TrainConfig(warmup="stability", stability_radius=0.5, seed=3).warmup_config
+    assert stability == LocalStabilityConfig(time_radius=0.5, depth_radius=0.5, seed=3)
 
 
 def test_json_names_every_field() -> None:

@@ -1,0 +1,199 @@
+"""A short gradient descent on recurrent layers, of which nothing else of the model notices."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+from torch import Tensor, nn
+
+from .cuts import CUTS
+from .drives import DRIVES
+from .modes import training_mode
+from .networks import Network
+from .reachable import measure
+from .starts import Histories
+
+
+@dataclass(frozen=True)
+class DescentConfig:
+    """What every descent before training can be told.
+
+    :raises ValueError: if a setting is out of its range; the message says what would be right
+    """
+
+    drive: str = "frame"
+    """What the states are driven with: "frame", one input of the trajectories held constant,
+    "rollout", stretches of them, or "gaussian", one constant N(0, I) input, as in the paper."""
+    n_steps: int = 200
+    """Gradient steps."""
+    learning_rate: float = 1e-2
+    """Step size of Adam, at first."""
+    anneal: bool = False
+    """Whether it falls linearly to zero."""
+    batch_size: int = 32
+    """Trajectories per gradient step."""
+    max_grad_norm: float | None = 1.0
+    """Largest norm of the gradient, None for no limit."""
+    partial: bool = True
+    """Whether only the first half of double layers changes."""
+    cut: str = "log_uniform"
+    """Where trajectories are cut: "log_uniform", short prefixes as likely as long ones, or
+    "uniform", as in the paper."""
+    eps: float = 1e-4
+    """Distance below which two states count as the same."""
+    vaa_states: int = 200
+    """States among which VAA is measured before and after."""
+    vaa_steps: int = 200
+    """Steps of constant input before VAA is measured. The paper's 10 000 takes seconds, and
+    only that tells slow transients from attractors."""
+    seed: int = 0
+    """Seed of all that is drawn."""
+
+    def __post_init__(self) -> None:
+        for name, known in (("drive", DRIVES), ("cut", CUTS)):
+            if getattr(self, name) not in known:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} must be one of {', '.join(sorted(known))}"
+                )
+        for name in ("n_steps", "vaa_states", "vaa_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.batch_size < 2:
+            raise ValueError(f"batch_size={self.batch_size} must be at least 2, to compare states")
+        if self.seed < 0:
+            raise ValueError(f"seed={self.seed} must not be negative")
+        for name in ("learning_rate", "eps", "max_grad_norm"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise ValueError(f"{name}={value} must be positive and finite")
+
+
+@dataclass(frozen=True)
+class DescentResult:
+    """What a descent did.
+
+    :param loss: loss before each gradient step [n_steps]
+    :param vaa_before: VAA of each layer under a constant input, by its name, before the descent
+    :param vaa_after: the same after it, from the same trajectories, cuts and inputs
+    """
+
+    loss: list[float]
+    vaa_before: dict[str, float]
+    vaa_after: dict[str, float]
+
+    @property
+    def n_steps(self) -> int:
+        """Gradient steps taken."""
+        return len(self.loss)
+
+    @property
+    def mean_vaa_before(self) -> float:
+        """VAA before the descent, mean over the layers."""
+        return fmean(self.vaa_before.values())
+
+    @property
+    def mean_vaa_after(self) -> float:
+        """VAA after the descent, mean over the layers."""
+        return fmean(self.vaa_after.values())
+
+
+def descend(
+    name: str,
+    networks: list[Network],
+    histories: Histories,
+    config: DescentConfig,
+    objective: Callable[[int, torch.Generator], Tensor],
+    on_step: Callable[[int], None],
+) -> DescentResult:
+    """Descend with Adam, and measure VAA before and after.
+
+    Only parameters of ``warmed`` layers with ``requires_grad`` change; optimisers, gradients, modes
+    and global random state stay as they are.
+
+    :param name: what errors begin with
+    :param networks: whose layers change
+    :param histories: from which VAA is measured
+    :param config: settings
+    :param objective: the loss, from the number of the step and a generator
+    :param on_step: called after every gradient step with its number, from 1
+    :raises ValueError: if no parameter may change
+    :raises FloatingPointError: if loss or gradient become NaN or infinite; as with any other
+        exception on the way, the parameters are then those from before
+    """
+    parameters = _trainable(name, networks)
+    vaa_before = _measure(networks, histories, config)
+    losses = []
+    with _restoring(networks, parameters):
+        generator = torch.Generator().manual_seed(config.seed)
+        optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
+        for step in range(config.n_steps):
+            if config.anneal:
+                rate = config.learning_rate * (1 - step / config.n_steps)
+                optimiser.param_groups[0]["lr"] = rate
+            loss = objective(step, generator)
+            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient
+            norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm or float("inf"))
+            losses.append(loss.item())
+            if not torch.isfinite(loss + norm):
+                raise FloatingPointError(
+                    f"{name}: loss {loss.item():g} with gradient norm {norm.item():g} "
+                    f"at step {step}; "
+                    f"learning_rate={config.learning_rate} must be smaller"
+                )
+            optimiser.step()
+            on_step(step + 1)
+        vaa_after = _measure(networks, histories, config)
+    return DescentResult(losses, vaa_before, vaa_after)
+
+
+def _measure(
+    networks: list[Network], histories: Histories, config: DescentConfig
+) -> dict[str, float]:
+    return measure(
+        networks,
+        histories,
+        config.vaa_states,
+        config.vaa_steps,
+        config.seed,
+        config.drive,
+        config.eps,
+    )
+
+
+def _trainable(name: str, networks: list[Network]) -> list[nn.Parameter]:
+    layers = [layer for network in networks for layer in network.layers]
+    parameters = {p: None for layer in layers for p in layer.warmed.parameters()}
+    trainable = [p for p in parameters if p.requires_grad]
+    if not trainable:
+        raise ValueError(
+            f"no parameter of {', '.join(layer.name for layer in layers)} has requires_grad=True; "
+            f"{name} needs at least one to change"
+        )
+    return trainable
+
+
+@contextmanager
+def _restoring(networks: list[Network], parameters: list[nn.Parameter]) -> Iterator[None]:
+    """Leave gradients and modes as they were, and on an error the parameters too."""
+    values = [p.detach().clone() for p in parameters]
+    gradients = [p.grad for p in parameters]
+    with ExitStack() as stack:
+        stack.enter_context(torch.enable_grad())
+        for network in networks:
+            for layer in network.layers:
+                # cuDNN differentiates recurrent layers in train mode only.
+                stack.enter_context(training_mode(layer.whole, True))
+        try:
+            yield
+        except BaseException:
+            with torch.no_grad():
+                for p, value in zip(parameters, values, strict=True):
+                    p.copy_(value)
+            raise
+        finally:
+            for p, gradient in zip(parameters, gradients, strict=True):
+                p.grad = gradient

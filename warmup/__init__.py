@@ -1,5 +1,6 @@
 """Warm-up: make recurrent networks multistable on random rollouts, before any training."""
 
+from .callback import WarmupCallback
 from .config import WarmupConfig, WarmupResult
 from .multistability import vaa, vaa_star
 from .procedure import warm_up
@@ -9,6 +10,7 @@ from .trajectories import Trajectories
 
 __all__ = [
     "Trajectories",
+    "WarmupCallback",
     "WarmupConfig",
     "WarmupResult",
     "random_rollouts",

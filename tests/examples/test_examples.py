@@ -14,10 +14,10 @@ from warmrl.tests.examples.shorter import shorten_warmups, shortened
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
-LOGGED = r"vaa_after +\| [01.]"
+LOGGED = r"vaa_after +\| \d"
 RUNS = {
-    "callbacks.py": (["--total-timesteps", "640", "--run-dir", "run"], LOGGED),
-    "existing_model.py": (["--total-timesteps", "1"], r"lstm_critic.0: VAA [01.]+ -> [01.]"),
+    "callbacks.py": (["--total-timesteps", "1280", "--run-dir", "run"], LOGGED),
+    "existing_model.py": (["--total-timesteps", "1"], r"lstm_critic.0: VAA [\d.]+ -> \d"),
     "own_environment.py": (["--total-timesteps", "1", "--n-envs", "2"], LOGGED),
     "own_training_loop.py": (["--n-updates", "2", "--length", "10"], r"2  mean square error \d"),
     "upstream_recurrent_ppo.py": (["--total-timesteps", "1"], r"mean return at length 100: -?\d"),

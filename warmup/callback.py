@@ -9,7 +9,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from .config import WarmupConfig, WarmupResult
 from .exploration import Policy
-from .networks import find_networks
+from .layers import find_layers
 from .procedure import warm_up
 from .rollouts import random_rollouts
 from .trajectories import Trajectories
@@ -38,7 +38,8 @@ class WarmupCallback(BaseCallback):
     :param max_steps: steps after which an episode is cut, ``None`` for never
     :param seed: seed of rollouts and warm-up (unless ``config`` has another), ``None`` for the
         model's
-    :raises ValueError: if an argument is out of range
+    :raises TypeError: as ``learn`` begins, if the model has no recurrent network
+    :raises ValueError: as ``learn`` begins, if an argument is out of range
     """
 
     def __init__(
@@ -63,9 +64,9 @@ class WarmupCallback(BaseCallback):
         if self.model._n_updates > 0:
             return
         seed = self.model.seed if self.seed is None else self.seed
+        config = self._config_for(seed)
         trajectories = self._rollouts(seed)
         self._restart_episodes()
-        config = self._config_for(trajectories, seed)
         result = self.result = warm_up(self.model, trajectories, config)
         self.logger.record("warmup/vaa_star", result.vaa_star[-1])
         self.logger.record("warmup/vaa_before", result.mean_vaa_before)
@@ -73,6 +74,14 @@ class WarmupCallback(BaseCallback):
 
     def _on_step(self) -> bool:
         return True
+
+    def _config_for(self, seed: int | None) -> WarmupConfig:
+        if isinstance(self.config, WarmupConfig):
+            return self.config
+        policy = self.model.policy
+        layers = find_layers(getattr(policy, "lstm_actor", policy), "lstm_actor", partial=True)
+        changes = {} if seed is None else {"seed": seed}
+        return WarmupConfig.suited(layers[0].cell_state, **changes | dict(self.config or {}))
 
     def _rollouts(self, seed: int | None) -> Trajectories:
         """Random rollouts as the policy reads them, normalised by their own statistics."""
@@ -102,10 +111,3 @@ class WarmupCallback(BaseCallback):
         if normaliser is not None:
             original: Any = normaliser.get_original_obs()
             model._last_original_obs = original
-
-    def _config_for(self, trajectories: Trajectories, seed: int | None) -> WarmupConfig:
-        if isinstance(self.config, WarmupConfig):
-            return self.config
-        cell_state = find_networks(self.model, trajectories)[0].layers[0].cell_state
-        changes = {} if seed is None else {"seed": seed}
-        return WarmupConfig.suited(cell_state, **changes | dict(self.config or {}))

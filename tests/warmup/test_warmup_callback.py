@@ -5,6 +5,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
@@ -12,7 +13,7 @@ from sb3_contrib import RecurrentPPO as UpstreamRecurrentPPO
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env as make_sb3_vec_env
 from stable_baselines3.common.logger import configure
-from stable_baselines3.common.vec_env import VecEnv, VecNormalize
+from stable_baselines3.common.vec_env import DummyVecEnv, SubprocVecEnv, VecEnv, VecNormalize
 
 from warmrl.agents import MlpRnnPolicy, RecurrentPPO
 from warmrl.envs import make_vec_env
@@ -115,6 +116,16 @@ def test_a_trained_model_goes_on_as_it_was(tmp_path: Path, seen: Any) -> None:
     UpstreamRecurrentPPO.load(tmp_path / "model", maze()).learn(64, callback=again)
     assert len(seen) == 1
     assert again.result is None
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # quick; threads are idle here
+def test_environments_in_processes(seen: Any) -> None:
+    makers = [lambda: gymnasium.make("CartPole-v1")] * 2
+    env = SubprocVecEnv(makers, start_method="fork")
+    existing(env).learn(32, callback=WarmupCallback(n_episodes=4))
+    env.close()
+    expected = random_rollouts(DummyVecEnv(makers), 4, seed=0)
+    assert torch.equal(inputs_of(seen[0][0]), inputs_of(expected))
 
 
 def test_one_callback_serves_several_models(seen: Any) -> None:

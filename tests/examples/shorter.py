@@ -12,6 +12,7 @@ SHORTER = {
     "batch_size=1024": "batch_size=32",
     "batch_size=256": "batch_size=32",
     "n_episodes=256": "n_episodes=16",
+    "(10, 100, 1000)": "(10, 20)",
     "n_eval_episodes=40": "n_eval_episodes=2",
 }
 

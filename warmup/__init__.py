@@ -3,6 +3,7 @@
 And its rival, pre-training to local stability.
 """
 
+from .callback import WarmupCallback
 from .config import WarmupConfig, WarmupResult
 from .multistability import vaa, vaa_star
 from .procedure import warm_up
@@ -15,6 +16,7 @@ __all__ = [
     "LocalStabilityConfig",
     "LocalStabilityResult",
     "Trajectories",
+    "WarmupCallback",
     "WarmupConfig",
     "WarmupResult",
     "local_stability",

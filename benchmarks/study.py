@@ -90,7 +90,8 @@ def run_study(name: str, jobs: Sequence[Job], folder: Path, workers: int) -> lis
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
         futures = [pool.submit(run_job, job) for job in missing]
-        for future in track(as_completed(futures), name, total=len(futures)):
+        ended = as_completed(futures)
+        for future in track(ended, name, total=len(futures)) if futures else ended:
             row = future.result()
             done[row["key"]] = row
             with path.open("a") as file:
@@ -154,13 +155,14 @@ def show(rows: Sequence[Row], delays: Sequence[int], console: Console) -> None:
             cells.append(
                 f"{iqm(success):.2f} [{low:.2f}, {high:.2f}]\n{perfect}/{len(runs)} perfect"
             )
-        certified = sum(bool(run["certificate"] and run["certificate"]["holds"]) for run in runs)
+        sought = [run["certificate"] for run in runs if run["certificate"]]
+        certified = sum(certificate["holds"] for certificate in sought)
         solved = sum(run["solved_at"] is not None for run in runs)
         table.add_row(
             group,
             f"{solved}/{len(runs)}",
             median_steps(runs),
             *cells,
-            f"{certified}/{len(runs)}",
+            f"{certified}/{len(runs)}" if sought else "-",
         )
     console.print(table)

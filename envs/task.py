@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
+from ..checks import check_flag
 from .arguments import Delay, delay_bounds
 from .arrays import Array, Table, uniform_integers
 
@@ -55,8 +56,7 @@ class MemoryTask(ABC):
     """smallest legal delay (steps)"""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.observe_previous, bool):
-            raise TypeError(f"observe_previous={self.observe_previous!r} must be True or False")
+        check_flag("observe_previous", self.observe_previous)
 
     @property
     @abstractmethod

@@ -40,7 +40,7 @@ def read_trained_on(run_dir: str | Path) -> TrainedOn:
     try:
         train = json.loads(path.read_text())["train"]
         env, env_kwargs = train["env"], train["env_kwargs"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f'{path} must have a section "train" with "env" and "env_kwargs": {error!r}'
         ) from error

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
+from ..checks import check_choice, check_flag, check_integer, check_number, check_positive
 from .cuts import CUTS
 from .drives import DRIVES
 
@@ -13,6 +14,7 @@ class WarmupConfig:
     """Settings of :func:`~warmrl.warmup.warm_up`.
 
     :raises ValueError: if a setting is out of its range; the message says what would be right
+    :raises TypeError: if it is of another type
     """
 
     drive: str = "frame"
@@ -58,26 +60,24 @@ class WarmupConfig:
 
     def __post_init__(self) -> None:
         for name, known in (("drive", DRIVES), ("cut", CUTS)):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} must be one of {', '.join(sorted(known))}"
-                )
+            check_choice(name, getattr(self, name), sorted(known))
         for name in ("n_steps", "max_drive_steps", "vaa_states", "vaa_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.batch_size < 2:
-            raise ValueError(f"batch_size={self.batch_size} must be at least 2, to compare states")
-        for name in ("drive_growth", "seed", "settle"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
-        for name in ("learning_rate", "eps", "max_grad_norm"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ValueError(f"{name}={value} must be positive and finite")
-        if self.margin is not None and not self.eps < self.margin < float("inf"):
-            raise ValueError(f"margin={self.margin} must be finite and above eps={self.eps}")
-        if not 0 < self.target <= 1:
-            raise ValueError(f"target={self.target} must be in (0, 1]")
+            check_integer(name, getattr(self, name), 1)
+        check_integer("batch_size", self.batch_size, 2)  # states are compared
+        for name in ("drive_growth", "seed"):
+            check_integer(name, getattr(self, name), 0)
+        check_number("settle", self.settle, 0)
+        for name in ("anneal", "partial"):
+            check_flag(name, getattr(self, name))
+        for name in ("learning_rate", "eps", "target"):
+            check_positive(name, getattr(self, name))
+        for name in ("max_grad_norm", "margin"):
+            if getattr(self, name) is not None:
+                check_positive(name, getattr(self, name))
+        if self.margin is not None and not self.eps < self.margin:
+            raise ValueError(f"margin={self.margin} must be above eps={self.eps}")
+        if self.target > 1:
+            raise ValueError(f"target={self.target} must be at most 1")
 
     @classmethod
     def suited(cls, cell_state: bool, **changes: Any) -> "WarmupConfig":

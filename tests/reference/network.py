@@ -74,7 +74,8 @@ class Network:
     def linear(self, name: str, x: Tensor) -> Tensor:
         """A matrix and a bias."""
         weight, bias = self.weights[f"{name}.weight"], self.weights[f"{name}.bias"]
-        return weight.mv(x) + bias
+        total: Tensor = weight @ x + bias
+        return total
 
     def under(self, prefix: str) -> dict[str, Tensor]:
         """The weights whose names begin so, without that beginning."""

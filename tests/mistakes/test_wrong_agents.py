@@ -18,7 +18,8 @@ SEEN = np.zeros((2, 9), np.float32)
 
 
 def ppo(policy: Any = "MlpRnnPolicy", **settings: Any) -> RecurrentPPO:
-    return RecurrentPPO(policy, ENV, **({"n_steps": 8, "device": "cpu", "seed": 0} | settings))
+    usual: dict[str, Any] = {"n_steps": 8, "device": "cpu", "seed": 0}
+    return RecurrentPPO(policy, ENV, **usual | settings)
 
 
 def policy(**arguments: Any) -> RecurrentPPO:

@@ -14,13 +14,20 @@ from warmrl.train import main as train
 
 EVALUATE = ("run", "--delays", "3", "--episodes", "2")
 RESUME = ("--resume", "run", "--total-timesteps", "64", "--eval-delays", "3")
+
+
+def by_a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
 DAMAGE: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_bytes(b""),
     "torn": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "junk": lambda path: path.write_bytes(b"\x80\xff\x00junk"),
     "nested": lambda path: path.write_text("[" * 100_000),
-    "a folder": lambda path: (path.unlink(), path.mkdir()),
-    "missing": lambda path: path.unlink(),
+    "a folder": by_a_folder,
+    "missing": Path.unlink,
 }
 box = {"type": "Box", "low": 0, "high": 1, "shape": [9], "dtype": "object"}
 discrete = {"type": "Discrete", "n": 9, "start": 0}

@@ -61,11 +61,13 @@ def parse(
 
 
 def _first_paragraph(box: str) -> str:
-    """What a box drawn by tyro says, up to its first rule."""
-    said = []
-    for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()[1:]:
-        words = line.strip(" │")
-        if not words or words[0] in "─╰":
-            break
-        said.append(words)
-    return " ".join(said) or box
+    """What a box drawn by tyro says, between its first two rules.
+
+    Where there is no UTF-8, a box is blanks and hyphens, and its title has a line of its own.
+    """
+    lines = [line.strip(" │") for line in re.sub(r"\x1b\[[0-9;]*m", "", box).splitlines()]
+    rules = [i for i, line in enumerate(lines) if line[:1] in "─╭╰" or not line.strip("-")]
+    if not rules:
+        return box
+    first, after = [*rules, len(lines)][:2]
+    return " ".join(lines[first + 1 : after])

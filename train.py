@@ -13,7 +13,14 @@ from warmrl.agents import Agent, NotFiniteError, RecurrentPPO
 from warmrl.command_line import UserError, fail, one_line_errors, parse
 from warmrl.envs.arguments import delay_bounds
 from warmrl.evaluate import check_device, progress_bar
-from warmrl.evaluation import check_delays, print_table, success_figure, sweep, write_evaluation
+from warmrl.evaluation import (
+    check_delays,
+    check_writable,
+    print_table,
+    success_figure,
+    sweep,
+    write_evaluation,
+)
 from warmrl.training import (
     ProgressBar,
     RunFolder,
@@ -200,7 +207,11 @@ def main(args: Sequence[str] | None = None) -> None:
         config = read_config(args)
         check_device(config.device)
         folder = RunFolder(config.folder)
-        folder.check_free() if config.resume is None else folder.check_writable()
+        if config.resume is None:
+            folder.check_free()
+        else:
+            folder.check_writable()
+            check_writable(folder.path)
         env = build_env(config)
         task = task_of(env)
         check_delays(task, config.env, evaluation_delays(config, env))

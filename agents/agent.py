@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save
 from stable_baselines3.common.base_class import BaseAlgorithm
 from torch import Tensor, nn
 
+from ..checks import check_integer
 from .layers import State
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
 from .policy_step import PolicyStep
@@ -80,9 +81,11 @@ class Agent:
 
         :param done_mask: which of the N episodes ended [N]; ``None`` for all, and N may then change
         :param seed: seed of sampled actions; ``None`` keeps their stream
-        :raises ValueError: if the mask is not of the N episodes being remembered
+        :raises ValueError: if the mask is not of the N episodes being remembered, or the seed is
+            negative
         """
         if seed is not None:
+            seed = check_integer("seed", seed, 0)
             self._generator_state = torch.Generator().manual_seed(seed).get_state()
         if done_mask is None:
             self._state = None
@@ -107,6 +110,11 @@ class Agent:
         :raises ValueError: if the observation does not fit the space, is not finite, or is of
             another number of episodes than the agent remembers
         """
+        if isinstance(observation, dict) != isinstance(self.observation_space, spaces.Dict):
+            raise ValueError(
+                f"observation of type {type(observation).__name__} must be one of the space "
+                f"{self.observation_space}"
+            )
         tensor, batched = self.policy.obs_to_tensor(observation)
         parts = tensor if isinstance(tensor, dict) else {"": tensor}
         for key, part in parts.items():
@@ -179,8 +187,10 @@ class Agent:
 
         :param run_dir: folder, made if absent
         :param config: what else ``config.json`` shall hold, beside its ``"policy"``
-        :raises ValueError: if the policy cannot be described in JSON
+        :raises ValueError: if the policy cannot be described in JSON, or ``config`` has one
         """
+        if config is not None and "policy" in config:
+            raise ValueError(f"config['policy']={config['policy']!r} is taken by the agent's own")
         text = json.dumps({**(config or {}), "policy": self.describe()}, indent=2)
         folder = Path(run_dir)
         folder.mkdir(parents=True, exist_ok=True)

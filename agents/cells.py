@@ -120,7 +120,7 @@ def find_cell(name: str) -> type[Cell]:
 
     :raises ValueError: if there is none; the message lists what exists
     """
-    if name not in CELLS:
+    if not isinstance(name, str) or name not in CELLS:
         raise ValueError(f"cell={name!r} is unknown; it must be one of {', '.join(CELLS)}")
     return CELLS[name]
 

@@ -33,7 +33,7 @@ def find_initialiser(name: str, **options: Any) -> Initialiser:
 
     :raises ValueError: if there is none, or it has no such option; the message lists what exists
     """
-    if name not in INITIALISERS:
+    if not isinstance(name, str) or name not in INITIALISERS:
         raise ValueError(f"init={name!r} is unknown; it must be one of {', '.join(INITIALISERS)}")
     known = list(inspect.signature(INITIALISERS[name]).parameters)[1:]
     for option in options:

@@ -18,6 +18,7 @@ from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
+from ..checks import check_flag, check_integer
 from .cells import find_cell
 from .initialisers import find_initialiser
 from .layers import RecurrentStack, State
@@ -46,7 +47,9 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
     :param action_prior: probabilities of the discrete actions before any training, ``None`` for
         about uniform; starting as the environment's exploration policy finds rewards sooner
     :raises ValueError: if cell or initialisation is unknown or they do not go together, a size is
-        too small, ``lstm_kwargs`` are given, or the prior does not fit the action space
+        too small, ``lstm_kwargs`` are given, the prior does not fit the action space, or the
+        observation space is another policy's
+    :raises TypeError: if a size is no int, or a choice not True or False
     """
 
     default_features_extractor: ClassVar[type[BaseFeaturesExtractor]] = FlattenExtractor
@@ -71,17 +74,26 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         net_arch: list[int] | dict[str, list[int]] | None = None,
         **kwargs: Any,
     ) -> None:
+        reads_dicts = self.default_features_extractor is CombinedExtractor
+        own_extractor = "features_extractor_class" in kwargs
+        if not own_extractor and reads_dicts != isinstance(observation_space, spaces.Dict):
+            raise ValueError(
+                f"observation_space={observation_space} does not suit {type(self).__name__}; "
+                "MultiInputRnnPolicy is for Dict spaces, and it alone"
+            )
         self.cell = cell
-        self.double_layers = double
-        self.skip = find_cell(cell).cell_state if skip is None else skip
+        self.double_layers = check_flag("double", double)
+        self.skip = find_cell(cell).cell_state if skip is None else check_flag("skip", skip)
         options = dict(init_kwargs or {})
         self.initialiser = partial(find_initialiser(init, **options), **options)
-        self.value_gradient = value_gradient
+        self.value_gradient = check_flag("value_gradient", value_gradient)
+        if isinstance(action_prior, str):
+            raise TypeError(f"action_prior={action_prior!r} must be probabilities of the actions")
         self.action_prior = None if action_prior is None else tuple(map(float, action_prior))
         if self.action_prior is not None:
             _check_prior(self.action_prior, action_space)
-        if lstm_hidden_size < 1:
-            raise ValueError(f"lstm_hidden_size={lstm_hidden_size} must be at least 1")
+        check_integer("lstm_hidden_size", lstm_hidden_size, 1)
+        check_integer("n_lstm_layers", n_lstm_layers, 1)
         if kwargs.get("lstm_kwargs"):
             raise ValueError(
                 f"lstm_kwargs={kwargs['lstm_kwargs']} must be left out: they are options of "
@@ -180,6 +192,29 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
             outputs.append(out)
         whole = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
         return whole.transpose(0, 1).flatten(0, 1), (h, c)
+
+    def _predict(
+        self,
+        observation: Tensor | dict[str, Tensor],
+        lstm_states: State,
+        episode_starts: Tensor,
+        deterministic: bool = False,
+    ) -> tuple[Tensor, State]:
+        """What ``predict`` does; a state of fewer environments would pass for one of sequences.
+
+        :raises ValueError: if state or episode starts are of another number of environments
+        """
+        n = len(next(iter(observation.values())) if isinstance(observation, dict) else observation)
+        given = (("state", lstm_states[0].shape[1]), ("episode_start", len(episode_starts)))
+        for name, found in given:
+            if found != n:
+                raise ValueError(
+                    f"{name} is of {found} environments; it must be of {n}, as the observation is"
+                )
+        predicted: tuple[Tensor, State] = super()._predict(
+            observation, lstm_states, episode_starts, deterministic
+        )
+        return predicted
 
     def evaluate_actions(
         self,

@@ -12,6 +12,7 @@ from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
+from ..checks import check_integer, check_number, check_positive
 from .finite import check_finite
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
 from .ppo_loss import Losses, PPOLoss
@@ -29,8 +30,9 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
 
     :param reward_scale: factor on the rewards that are learned from (observations and statistics
         keep the environment's); large returns otherwise let the value loss drown the policy's
-    :raises ValueError: if ``reward_scale``, ``n_steps`` or ``n_epochs`` is not positive, or a
-        rollout is a single step whose advantage cannot be normalised
+    :raises ValueError: if a setting is out of its range, or a rollout is a single step whose
+        advantage cannot be normalised
+    :raises TypeError: if a setting is of another type
     """
 
     policy_aliases: ClassVar[dict[str, type[BasePolicy]]] = {
@@ -45,15 +47,11 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
     _last_lstm_states: Any
 
     def __init__(self, *args: Any, reward_scale: float = 1.0, **kwargs: Any) -> None:
-        if not 0 < reward_scale < float("inf"):
-            raise ValueError(f"reward_scale={reward_scale} must be a positive number")
-        self.reward_scale = reward_scale
+        self.reward_scale = check_positive("reward_scale", reward_scale)
         super().__init__(*args, **kwargs)
 
     def _setup_model(self) -> None:
-        for name in ("n_steps", "n_epochs"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
+        self._check_settings()
         if self.normalize_advantage and self.n_steps * self.n_envs == 1:
             raise ValueError(
                 "n_steps=1 with one environment gives a single advantage, which cannot be "
@@ -71,6 +69,23 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             seed=self.seed,
             packed=isinstance(self.policy, MlpRnnPolicy),
         )
+
+    def _check_settings(self) -> None:
+        for name in ("n_steps", "n_epochs", "batch_size"):
+            if name != "batch_size" or self.batch_size is not None:
+                check_integer(name, getattr(self, name), 1)
+        for name in ("gamma", "gae_lambda"):
+            check_number(name, getattr(self, name), 0, 1)
+        for name in ("ent_coef", "vf_coef"):
+            check_number(name, getattr(self, name))
+        if not callable(self.learning_rate):
+            check_number("learning_rate", self.learning_rate, 0)
+        if self.max_grad_norm != float("inf"):
+            check_positive("max_grad_norm", self.max_grad_norm)
+        if not callable(self.clip_range):
+            check_positive("clip_range", self.clip_range)
+        if self.seed is not None:
+            check_integer("seed", self.seed, 0)
 
     def collect_rollouts(
         self,

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
-from .arguments import Delay, check_flag
+from ..checks import check_flag
+from .arguments import Delay
 from .arrays import Array
 from .tmaze import TMaze
 from .tmaze_rules import CORRIDOR_DOWN, CORRIDOR_UP

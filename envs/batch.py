@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.spaces import Box, Discrete
 
+from ..checks import check_integer
 from .arrays import rows, with_rows
 from .episode import Episode, EpisodeState
 from .task import MemoryTask, Scene
@@ -33,10 +34,8 @@ class Batch:
     """
 
     def __init__(self, task: MemoryTask, n: int) -> None:
-        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-            raise ValueError(f"number of environments {n!r} must be an int of at least 1")
         self.episode = Episode(task)
-        self.n = n
+        self.n = n = check_integer("num_envs", n, 1)
         self.state: EpisodeState | None = None
         self.terminated = np.zeros(n, dtype=np.bool_)
         low, high = self.episode.observation_bounds

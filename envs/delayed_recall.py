@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace
 
-from .arguments import check_choice
+from ..checks import check_choice
 from .arrays import Array, uniform_integers
 from .recall_state import DelayedRecallState
 from .recall_task import RecallTask

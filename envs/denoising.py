@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
-from .arguments import Delay, check_integer
+from ..checks import check_integer
+from .arguments import Delay
 from .arrays import Array, uniform_integers
 from .recall_task import RecallTask
 

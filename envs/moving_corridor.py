@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace
 
-from .arguments import Delay, check_delay, check_flag
+from ..checks import check_flag
+from .arguments import Delay, check_delay
 from .arrays import Array, uniform_integers
 from .task import MemoryTask, Scene
 from .tmaze_picture import TMazeView, draw_tmaze, write_tmaze

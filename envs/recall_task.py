@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace
 
-from .arguments import Delay, check_choice, check_delay, check_integer
+from ..checks import check_choice, check_integer
+from .arguments import Delay, check_delay
 from .arrays import GAUSSIAN_LIMIT, Array, gaussian, uniform_integers
 from .recall_picture import draw_recall, recall_view, write_recall
 from .recall_state import CUE, DISTRACTED, QUERY, symbol_at

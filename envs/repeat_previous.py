@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
-from .arguments import Delay, check_delay, check_integer, delay_bounds
+from ..checks import check_integer
+from .arguments import Delay, check_delay, delay_bounds
 from .arrays import Array, uniform_integers
 from .recall_picture import RecallView, draw_recall, write_recall
 from .task import MemoryTask, Scene

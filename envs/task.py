@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
-from .arguments import Delay, check_flag, delay_bounds
+from ..checks import check_flag
+from .arguments import Delay, delay_bounds
 from .arrays import Array, Table, uniform_integers
 
 MAX_CUES = 4096

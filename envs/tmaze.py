@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from array_api_compat import array_namespace
 
-from .arguments import Delay, check_delay, check_probability, delay_bounds
+from ..checks import check_number
+from .arguments import Delay, check_delay, delay_bounds
 from .arrays import Array, uniform_integers
 from .task import MemoryTask, Scene
 from .tmaze_odds import arrival_probability
@@ -122,7 +123,7 @@ class TMaze(MemoryTask):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "length", check_delay("length", self.length, self.minimum_delay))
-        chance = check_probability("stochasticity", self.stochasticity)
+        chance = check_number("stochasticity", self.stochasticity, 0, 1)
         object.__setattr__(self, "stochasticity", chance)
 
     @property

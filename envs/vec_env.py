@@ -9,6 +9,7 @@ import gymnasium as gym
 from stable_baselines3.common import env_util
 from stable_baselines3.common.vec_env import VecEnv
 
+from ..checks import check_integer, check_kind
 from .registration import TASKS, make_task
 from .sb3_vector import MemoryVecEnv
 
@@ -24,8 +25,13 @@ def make_vec_env(env_id: str, n_envs: int, seed: int | None = None, **kwargs: An
     :param n_envs: number of environments N.
     :param seed: seed of all noise.
     :param kwargs: arguments of the environment, `length=20` for example.
-    :raises ValueError: for an id that nobody knows.
+    :raises ValueError: for an id that nobody knows, no environment, or a negative seed.
+    :raises TypeError: for arguments of another type.
     """
+    check_kind("env_id", env_id, str)
+    check_integer("n_envs", n_envs, 1)
+    if seed is not None:
+        check_integer("seed", seed, 0)
     ours = env_id.removeprefix("warmrl.envs:")
     if ours in TASKS:
         render_mode = kwargs.pop("render_mode", None)

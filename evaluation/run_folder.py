@@ -1,8 +1,10 @@
 """A run folder, as evaluation reads and completes it."""
 
 import dataclasses
+import glob
 import json
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,7 +35,8 @@ def read_trained_on(run_dir: str | Path) -> TrainedOn:
     """What a run was trained on, from the "train" section of its ``config.json``.
 
     :raises FileNotFoundError: if there is no such file
-    :raises ValueError: if it does not say
+    :raises ValueError: if it does not say, or the environment's module would be imported from the
+        folder itself, which may be a stranger's
     """
     path = Path(run_dir) / "config.json"
     if not path.is_file():
@@ -41,13 +44,31 @@ def read_trained_on(run_dir: str | Path) -> TrainedOn:
     try:
         train = json.loads(path.read_text())["train"]
         env, env_kwargs = train["env"], train["env_kwargs"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f'{path} must have a section "train" with "env" and "env_kwargs": {error!r}'
         ) from error
     if not isinstance(env, str) or not isinstance(env_kwargs, dict):
         raise ValueError(f"{path}: train.env={env!r} must be an id, train.env_kwargs a mapping")
+    _check_module(env, Path(run_dir).resolve())
     return TrainedOn(env, env_kwargs)
+
+
+def _check_module(env: str, folder: Path) -> None:
+    """Refuse an id "module:id" whose module, or a package above it, would come from the run."""
+    module = env.rpartition(":")[0]
+    if not module:
+        return
+    names = module.split(".")
+    for start in (Path(entry).resolve() for entry in sys.path):
+        for depth in range(len(names)):
+            place = start.joinpath(*names[: depth + 1]).resolve()
+            if place.is_relative_to(folder) and (
+                place.is_dir() or any(place.parent.glob(f"{glob.escape(place.name)}.*"))
+            ):
+                raise ValueError(
+                    f"env={env!r} names a module in the run folder; it must be installed elsewhere"
+                )
 
 
 def check_writable(run_dir: str | Path) -> None:

@@ -8,7 +8,9 @@ import numpy.typing as npt
 from stable_baselines3.common.base_class import BaseAlgorithm
 
 from warmrl.agents import Agent
+from warmrl.checks import check_integer
 from warmrl.envs import TASKS, MemoryTask, make_vec_env
+from warmrl.envs.arguments import check_delay
 
 from .play import EpisodeNoise, check_fits, play
 from .protocols import GreedyAgent
@@ -27,15 +29,6 @@ def find_task(env_id: str, env_kwargs: Mapping[str, Any]) -> MemoryTask | None:
         return task_class(**env_kwargs)
     except TypeError as error:
         raise ValueError(f"env_kwargs={dict(env_kwargs)} does not fit {env_id}: {error}") from error
-
-
-def check_count(name: str, value: int, minimum: int) -> None:
-    """Check an integer argument.
-
-    :raises ValueError: if it is below its minimum
-    """
-    if value < minimum:
-        raise ValueError(f"{name}={value} must be at least {minimum}")
 
 
 def evaluate_delay(
@@ -65,8 +58,8 @@ def evaluate_delay(
     :raises ValueError: for an unknown task, a delay it does not have, no episode, or an agent with
         other observations or actions
     """
-    check_count("n_episodes", n_episodes, 1)
-    check_count("seed", seed, 0)
+    check_integer("n_episodes", n_episodes, 1)
+    check_integer("seed", seed, 0)
     if isinstance(task, str):
         found = find_task(task, {})
         if found is None:
@@ -107,8 +100,8 @@ def evaluate_env(
     :param seed: episode i has the seed ``seed + i``
     :raises ValueError: for an unknown id, or spaces that the agent does not have
     """
-    check_count("n_episodes", n_episodes, 1)
-    check_count("seed", seed, 0)
+    check_integer("n_episodes", n_episodes, 1)
+    check_integer("seed", seed, 0)
     env = make_vec_env(env_id, n_episodes, seed=seed, **(env_kwargs or {}))
     # Images channels first, as SB3 shows them to its agents.
     env = BaseAlgorithm._wrap_env(env, monitor_wrapper=False)
@@ -182,8 +175,8 @@ def _share(progress: Callable[[float], None], done: int, longest: int) -> Callab
 def check_delays(task: MemoryTask | None, env_id: str, delays: Sequence[int]) -> None:
     """Check the delays of a sweep.
 
-    :raises ValueError: if there are none or too short ones, or any for an environment without
-        a delay
+    :raises ValueError: if there are none or too short or too long ones, or any for an environment
+        without a delay
     """
     if task is None:
         if delays:
@@ -195,8 +188,7 @@ def check_delays(task: MemoryTask | None, env_id: str, delays: Sequence[int]) ->
     if not delays:
         raise ValueError("delays=[] must name at least one delay")
     for delay in delays:
-        if delay < task.minimum_delay:
-            raise ValueError(f"delays={delay} must be at least {task.minimum_delay}")
+        check_delay("delays", delay, task.minimum_delay)
 
 
 def longest_episode(task: MemoryTask, delay: int) -> int:

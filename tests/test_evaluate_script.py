@@ -134,46 +134,6 @@ def test_attractors_need_starts_that_can_be_enumerated(
     assert not (run / "evaluation.json").exists()
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--delays", "1"], "delays=1 must be at least 2"),
-        (["--delays"], "delays=[] must name at least one delay"),
-        (["--delays", "x"], "--delays"),
-        (["--episodes", "0"], "episodes=0 must be at least 1"),
-        (["--certify-steps", "0"], "certify_steps=0 must be at least 1"),
-        (["--seed", "-1"], "seed=-1 must be at least 0"),
-        (["--device", "abacus"], "device='abacus' must be"),
-        (["--what", "1"], "--what"),
-    ],
-)
-def test_mistakes_get_one_line(
-    run: Path, capsys: pytest.CaptureFixture[str], options: list[str], message: str
-) -> None:
-    before = sorted(path.name for path in run.iterdir())
-    assert message in error_of([str(run), *options], capsys)
-    assert sorted(path.name for path in run.iterdir()) == before
-
-
-def test_missing_and_damaged_runs(
-    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert "must be a run" in error_of([str(tmp_path / "none")], capsys)
-    (run / "policy.safetensors").write_bytes(b"damaged")
-    assert "policy.safetensors does not fit" in error_of([str(run)], capsys)
-    (run / "policy.safetensors").unlink()
-    assert "has no policy.safetensors" in error_of([str(run)], capsys)
-    (run / "config.json").write_text('{"train": {"env": "Nonsense-v0", "env_kwargs": {}}}')
-    error_of([str(run)], capsys)
-
-
-def test_place_of_the_results_is_checked_before_evaluating(
-    run: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (run / "evaluation.json").mkdir()
-    assert "evaluation.json is a folder" in error_of([str(run)], capsys)
-
-
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])

@@ -135,49 +135,6 @@ def test_environments_of_others(args: list[str], capsys: pytest.CaptureFixture[s
     main(["--resume", "run", "--total-timesteps", "160"])
 
 
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (["--env", "Nothing-v0"], "env_id='Nothing-v0' must be one of warmrl/TMaze-v0, warmrl/"),
-        (["--cell", "cuckoo"], "cell='cuckoo' must be one of lstm, gru"),
-        (["--warmup", "hot"], "warmup='hot' must be one of none, gaussian, rollout"),
-        (["--length", "1"], "length=1 must be at least 2"),
-        (["--length", "9", "5"], "length=(9, 5) is reversed"),
-        (["--length"], "length= must be one number, or two"),
-        (["--length", "five"], "--length"),
-        (["--delay", "5"], "delay=5 must be left out: env='warmrl/TMaze-v0' has no delay"),
-        (["--env-kwargs", "stochasticity", "2"], "stochasticity=2 must lie in [0, 1]"),
-        (["--env-kwargs", "stochasticity"], "--env-kwargs"),
-        (["--env-kwargs", "depth", "3"], "has no argument 'depth'; it has"),
-        (["--total-timesteps", "0"], "total_timesteps=0 must be at least 1"),
-        (["--total-timesteps", "-1"], "total_timesteps=-1 must be at least 1"),
-        (["--total-timesteps", "1e6"], "--total-timesteps"),
-        (["--learning-rate", "nan"], "learning_rate=nan must be a positive number"),
-        (["--device", "abacus"], "device='abacus' must be"),
-        (["--eval-delays", "1"], "delays=1 must be at least 2"),
-        (["--eval-delays"], "delays=[] must name at least one"),
-        (["--env", "CartPole-v1", "--eval-delays", "5"], "env='CartPole-v1' has no delay"),
-        (["--env", ID, "--env-kwargs", "seen", "pair"], "they must be one of Box, Discrete"),
-        (["--env", ID, "--env-kwargs", "done", "boundless"], "their bounds must be finite"),
-        (["--what", "1"], "--what"),
-        (["--run-dir", "taken"], "run_dir='taken' exists; it must be a new folder"),
-        (["--run-dir", "taken/file"], "run_dir='taken/file' is a file; it must be a new folder"),
-        (["--run-dir", "taken/file/run"], "cannot be made: "),
-        (["--run-dir", "/proc/run"], "/proc/run"),
-        (["--resume", "nowhere"], "resume='nowhere' has no config.json; it must be a run"),
-        (["--resume", "taken"], "resume='taken' has no config.json; it must be a run"),
-    ],
-)
-def test_mistakes_get_one_line_and_leave_nothing(
-    workplace: Path, capsys: pytest.CaptureFixture[str], args: list[str], message: str
-) -> None:
-    taken = workplace / "taken"
-    taken.mkdir()
-    (taken / "file").touch()
-    assert message in error_of(args, capsys)
-    assert sorted(workplace.rglob("*")) == [taken, taken / "file"]
-
-
 @pytest.mark.parametrize("fault", ["observation", "reward", "terminal"])
 def test_a_fault_of_the_environment_keeps_what_was_learned(
     fault: str, capsys: pytest.CaptureFixture[str]

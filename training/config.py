@@ -11,6 +11,14 @@ from typing import Annotated, Any, Literal, TypeAlias
 import tyro
 
 from ..agents import CELLS, INITIALISERS
+from ..checks import (
+    check_choice,
+    check_flag,
+    check_integer,
+    check_kind,
+    check_number,
+    check_positive,
+)
 from ..envs import TASKS
 from ..warmup import LocalStabilityConfig, WarmupConfig
 from ..warmup.drives import DRIVES
@@ -144,24 +152,33 @@ class TrainConfig:
             *("total_timesteps", "n_steps", "n_epochs", "n_minibatches", "eval_episodes"),
         )
         for name in at_least_one:
-            _require(self, name, getattr(self, name) >= 1, "at least 1")
-        for name in ("seed", "solved_rollouts", "ent_coef"):
-            value = getattr(self, name)
-            _require(self, name, 0 <= value < float("inf"), "at least 0")
+            check_integer(name, getattr(self, name), 1)
+        for name in ("seed", "solved_rollouts"):
+            check_integer(name, getattr(self, name), 0)
+        check_number("ent_coef", self.ent_coef, 0)
         for name in ("gamma", "gae_lambda"):
-            _require(self, name, 0 <= getattr(self, name) <= 1, "from 0 to 1")
-        for name in ("learning_rate", "clip_range", "reward_scale", "stability_radius"):
-            value = getattr(self, name)
-            _require(self, name, value is None or 0 < value < float("inf"), "a positive number")
+            check_number(name, getattr(self, name), 0, 1)
+        for name in ("learning_rate", "clip_range", "stability_radius"):
+            check_positive(name, getattr(self, name))
+        if self.reward_scale is not None:
+            check_positive("reward_scale", self.reward_scale)
+        for name in ("double", "stop_when_solved", "tensorboard"):
+            check_flag(name, getattr(self, name))
+        if self.skip is not None:
+            check_flag("skip", self.skip)
+        for name in ("env", "device"):
+            check_kind(name, getattr(self, name), str)
         for name, known in (("cell", CELLS), ("init", INITIALISERS), ("warmup", WARMUPS)):
-            _require(self, name, getattr(self, name) in known, f"one of {', '.join(known)}")
-        critics = ("shared", "separate")
-        _require(self, "critic", self.critic in critics, f"one of {', '.join(critics)}")
+            check_choice(name, getattr(self, name), known)
+        check_choice("critic", self.critic, ("shared", "separate"))
         wide = self.hidden_size >= 2 or not self.double
         _require(self, "hidden_size", wide, "at least 2 in a double layer")
         for name in ("length", "delay"):
             value = getattr(self, name)
             _require(self, name, value is None or len(value) in (1, 2), "one number, or two")
+        for name in ("length", "delay", "eval_delays"):
+            for value in getattr(self, name) or ():
+                check_integer(name, value, 1)
         found = not self.tensorboard or importlib.util.find_spec("tensorboard") is not None
         _require(self, "tensorboard", found, "False without: pip install 'warmrl[tensorboard]'")
         if self.n_envs * self.n_steps < 2 * self.n_minibatches:

@@ -10,11 +10,17 @@ class ProgressCsv(CSVOutputFormat):
     """SB3's CSV output, without its truncating of a file that is there already.
 
     :param path: the file
+    :raises ValueError: if it is there, but no text
     """
 
     def __init__(self, path: Path) -> None:
         self.file = path.open("r+" if path.exists() else "w+")
-        self.keys = [key for key in self.file.readline().strip().split(",") if key]
+        try:
+            header = self.file.readline()
+        except UnicodeDecodeError as error:
+            self.file.close()
+            raise ValueError(f"{path} must be text, or absent: {error}") from error
+        self.keys = [key for key in header.strip().split(",") if key]
         self.file.seek(0, os.SEEK_END)
         self.separator = ","
         self.quotechar = '"'

@@ -39,7 +39,7 @@ def config_of(run_dir: Path) -> TrainConfig:
             name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
         }
         return TrainConfig(**fields | {"env_kwargs": arguments, "run_dir": run_dir})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"{path} describes no run of train.py: {error!r}") from error
 
 

@@ -14,6 +14,7 @@ from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputF
 
 from .. import __version__
 from ..agents import Agent, RecurrentPPO
+from ..agents.agent import WEIGHTS_FILE
 from ..agents.whole_file import whole_file
 from .config import TrainConfig
 from .progress_csv import ProgressCsv
@@ -58,7 +59,11 @@ class RunFolder:
         """Check that files can be made in the folder, or in another.
 
         :raises PermissionError: if not
+        :raises IsADirectoryError: if a file's place is taken by a folder
         """
+        for name in (CONFIG_FILE, MODEL_FILE, PROGRESS_FILE, WEIGHTS_FILE):
+            if (self.path / name).is_dir():
+                raise IsADirectoryError(f"{self.path / name} is a folder; it must be a file")
         if not os.access(folder or self.path, os.W_OK | os.X_OK):
             raise PermissionError(
                 f"run_dir={str(self.path)!r} cannot be written: no permission in "

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..checks import check_integer, check_number, check_positive
 from .descent import DescentConfig, DescentResult
 
 
@@ -11,6 +12,7 @@ class WarmupConfig(DescentConfig):
     """Settings of :func:`~warmrl.warmup.warm_up`.
 
     :raises ValueError: if a setting is out of its range; the message says what would be right
+    :raises TypeError: if it is of another type
     """
 
     max_drive_steps: int = 200
@@ -29,15 +31,16 @@ class WarmupConfig(DescentConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.max_drive_steps < 1:
-            raise ValueError(f"max_drive_steps={self.max_drive_steps} must be at least 1")
-        for name in ("drive_growth", "settle"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise ValueError(f"{name}={getattr(self, name)} must not be negative")
-        if self.margin is not None and not self.eps < self.margin < float("inf"):
-            raise ValueError(f"margin={self.margin} must be finite and above eps={self.eps}")
-        if not 0 < self.target <= 1:
-            raise ValueError(f"target={self.target} must be in (0, 1]")
+        check_integer("max_drive_steps", self.max_drive_steps, 1)
+        check_integer("drive_growth", self.drive_growth, 0)
+        check_number("settle", self.settle, 0)
+        check_positive("target", self.target)
+        if self.margin is not None:
+            check_positive("margin", self.margin)
+            if self.margin <= self.eps:
+                raise ValueError(f"margin={self.margin} must be above eps={self.eps}")
+        if self.target > 1:
+            raise ValueError(f"target={self.target} must be at most 1")
 
     @classmethod
     def suited(cls, cell_state: bool, **changes: Any) -> "WarmupConfig":

@@ -8,6 +8,7 @@ from statistics import fmean
 import torch
 from torch import Tensor, nn
 
+from ..checks import check_choice, check_flag, check_integer, check_positive
 from .cuts import CUTS
 from .drives import DRIVES
 from .modes import training_mode
@@ -21,6 +22,7 @@ class DescentConfig:
     """What every descent before training can be told.
 
     :raises ValueError: if a setting is out of its range; the message says what would be right
+    :raises TypeError: if it is of another type
     """
 
     drive: str = "frame"
@@ -53,21 +55,17 @@ class DescentConfig:
 
     def __post_init__(self) -> None:
         for name, known in (("drive", DRIVES), ("cut", CUTS)):
-            if getattr(self, name) not in known:
-                raise ValueError(
-                    f"{name}={getattr(self, name)!r} must be one of {', '.join(sorted(known))}"
-                )
+            check_choice(name, getattr(self, name), sorted(known))
         for name in ("n_steps", "vaa_states", "vaa_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.batch_size < 2:
-            raise ValueError(f"batch_size={self.batch_size} must be at least 2, to compare states")
-        if self.seed < 0:
-            raise ValueError(f"seed={self.seed} must not be negative")
-        for name in ("learning_rate", "eps", "max_grad_norm"):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise ValueError(f"{name}={value} must be positive and finite")
+            check_integer(name, getattr(self, name), 1)
+        check_integer("batch_size", self.batch_size, 2)  # states are compared
+        check_integer("seed", self.seed, 0)
+        for name in ("anneal", "partial"):
+            check_flag(name, getattr(self, name))
+        for name in ("learning_rate", "eps"):
+            check_positive(name, getattr(self, name))
+        if self.max_grad_norm is not None:
+            check_positive("max_grad_norm", self.max_grad_norm)
 
 
 @dataclass(frozen=True)

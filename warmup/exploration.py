@@ -22,9 +22,15 @@ def exploration(batch: Batch, policy: Policy | None, rng: np.random.Generator) -
         the environments state, otherwise samples of their action space
     :param rng: source of the draws
     :raises ValueError: if probabilities do not fit the action space
+    :raises TypeError: if the policy is neither probabilities nor a function
     """
     if callable(policy):
         return policy
+    if isinstance(policy, str) or not isinstance(policy, Sequence | np.ndarray | None):
+        raise TypeError(
+            f"policy={policy!r} must be probabilities of the discrete actions, or a function from "
+            "observations to actions"
+        )
     stated = batch.exploration_policy() if policy is None else policy
     if stated is not None:
         return _discrete(batch, stated, rng)

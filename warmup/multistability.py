@@ -5,6 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from ..checks import check_kind, check_positive
+
 
 def vaa(states: Tensor, eps: float = 1e-4) -> float:
     """Variability amongst attractors, ``mean_i 1 / #{j : |s_i - s_j| < eps}``.
@@ -18,10 +20,11 @@ def vaa(states: Tensor, eps: float = 1e-4) -> float:
     :return: a number in [1 / N, 1]
     :raises ValueError: if ``states`` is not [N, D] with N >= 1, is not finite, or ``eps`` is not
         positive
+    :raises TypeError: if ``states`` is no tensor of floating point numbers, or ``eps`` no number
     """
+    _check(states, eps)
     if states.ndim != 2:
         raise ValueError(f"states has shape {tuple(states.shape)}; it must be [N, D]")
-    _check(states, eps)
     if not states.isfinite().all():
         raise ValueError("states holds NaN or infinite values; it must be finite")
     neighbours = (_distances(states.detach()) < eps).sum(dim=-1)  # (N,), each counts itself
@@ -47,9 +50,8 @@ def vaa_star(states: Tensor, eps: float = 1e-4, margin: float | None = None) -> 
     :return: [...], each in [1 / N, 1]
     :raises ValueError: if ``states`` has fewer than two dimensions or N is 0, ``eps`` is not
         positive, or ``margin`` not above it
+    :raises TypeError: if ``states`` is no tensor of floating point numbers, or ``eps`` no number
     """
-    if states.ndim < 2:
-        raise ValueError(f"states has shape {tuple(states.shape)}; it must be [..., N, D]")
     _check(states, eps)
     if margin is not None and not eps < margin:
         raise ValueError(f"margin={margin} must be above eps={eps}")
@@ -67,7 +69,11 @@ def _distances(points: Tensor) -> Tensor:
 
 
 def _check(states: Tensor, eps: float) -> None:
+    check_kind("states", states, Tensor)
+    if not states.is_floating_point():
+        raise TypeError(f"states is of type {states.dtype}; it must be of floating point numbers")
+    if states.ndim < 2:
+        raise ValueError(f"states has shape {tuple(states.shape)}; it must be [..., N, D]")
     if states.shape[-2] < 1:
         raise ValueError(f"states has shape {tuple(states.shape)}; it must hold at least one state")
-    if not eps > 0:
-        raise ValueError(f"eps={eps} must be positive")
+    check_positive("eps", eps)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from ..checks import check_kind
 from .features import policy_features
 from .layers import Layer, State, find_layers
 from .trajectories import Trajectories
@@ -106,9 +107,10 @@ def find_networks(target: Any, trajectories: Trajectories, partial: bool = True)
         whose features extractor is applied first, or a recurrent network itself
     :param trajectories: observations of episodes; for a network itself, its inputs
     :param partial: whether only the first half of double layers is warmed up
-    :raises TypeError: if there is no recurrent network
+    :raises TypeError: if there is no recurrent network, or the trajectories are something else
     :raises ValueError: if the trajectories do not fit
     """
+    check_kind("trajectories", trajectories, Trajectories)
     policy = getattr(target, "policy", target)
     if hasattr(policy, "lstm_actor"):
         actor_inputs, critic_inputs = policy_features(policy, trajectories)

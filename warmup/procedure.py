@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..checks import check_kind
 from .config import WarmupConfig, WarmupResult
 from .descent import descend
 from .drives import CONSTANT_DRIVES, DRIVES
@@ -35,11 +36,14 @@ def warm_up(
     :param config: settings; ``None`` for those that suit the cell, :meth:`WarmupConfig.suited`
     :param callback: called after every gradient step with its number, from 1, and VAA* before it
     :return: the curve of VAA*, and VAA before and after
-    :raises TypeError: if the target has no recurrent network
+    :raises TypeError: if the target has no recurrent network, or trajectories or settings are of
+        another type
     :raises ValueError: if the trajectories do not fit the target, or no parameter may change
     :raises FloatingPointError: if loss or gradient become NaN or infinite; as with any other
         exception on the way, the parameters are then those from before
     """
+    if config is not None:
+        check_kind("config", config, WarmupConfig)
     partial = True if config is None else config.partial
     networks = find_networks(target, trajectories, partial)
     settings = config or WarmupConfig.suited(networks[0].layers[0].cell_state)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv
 
+from ..checks import check_integer
 from .batches import Batch, batch_of
 from .exploration import Act, Policy, exploration
 from .trajectories import Trajectories
@@ -43,11 +44,14 @@ def random_rollouts(
         are not vectors keep their shape, scalars become [T, N, 1]
     :raises ValueError: if an argument is out of range, the autoreset mode is ``DISABLED``, or an
         observation is NaN or infinite
-    :raises TypeError: if ``env`` is no environment, or its observations are no arrays
+    :raises TypeError: if ``env`` is no environment, its observations are no arrays, or another
+        argument is of another type
     """
     for name, value in (("n_episodes", n_episodes), ("max_steps", max_steps)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name}={value} must be at least 1")
+        if value is not None or name == "n_episodes":
+            check_integer(name, value, 1)
+    if seed is not None:
+        check_integer("seed", seed, 0)
     batch = batch_of(env)
     # Streams of their own: an environment that draws from `seed` itself would share its numbers.
     for_actions, for_rounds = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.func import jacrev, vmap
 
+from ..checks import check_positive
 from .descent import DescentConfig, DescentResult, descend
 from .layers import Layer, State
 from .networks import Network, find_networks
@@ -31,8 +32,7 @@ class LocalStabilityConfig(DescentConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("time_radius", "depth_radius"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name}={getattr(self, name)} must be positive and finite")
+            check_positive(name, getattr(self, name))
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ class Trajectories:
     :param lengths: steps of each of the N episodes [N], each in 1..T
     :raises ValueError: if a shape or a length does not fit, there is no trajectory, or an input
         within its episode is NaN or infinite
+    :raises TypeError: if inputs or lengths cannot be tensors
     """
 
     inputs: Inputs
@@ -27,7 +28,7 @@ class Trajectories:
     valid: Tensor = field(init=False, repr=False)  # [T, N], whether a step is within its episode
 
     def __post_init__(self) -> None:
-        lengths = torch.as_tensor(self.lengths).cpu()
+        lengths = _tensor("lengths", self.lengths).cpu()
         if lengths.ndim != 1 or lengths.dtype.is_floating_point or lengths.dtype.is_complex:
             raise ValueError(
                 f"lengths has shape {tuple(lengths.shape)} and type {lengths.dtype}; "
@@ -36,7 +37,7 @@ class Trajectories:
         if len(lengths) == 0:
             raise ValueError("lengths is empty; there must be at least one trajectory")
         lengths = lengths.long()
-        tensors = {name: torch.as_tensor(x) for name, x in _named(self.inputs)}
+        tensors = {name: _tensor(name, x) for name, x in _named(self.inputs)}
         shapes = {name: tuple(x.shape) for name, x in tensors.items()}
         if not tensors:
             raise ValueError("inputs is an empty dict; it must hold at least one tensor")
@@ -83,6 +84,13 @@ def _named(inputs: Inputs) -> Iterator[tuple[str, Tensor]]:
             yield f"inputs[{key!r}]", x
     else:
         yield "inputs", inputs
+
+
+def _tensor(name: str, x: Tensor) -> Tensor:
+    try:
+        return torch.as_tensor(x)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TypeError(f"{name} of type {type(x).__name__} must be a tensor: {error}") from error
 
 
 def _clean(name: str, x: Tensor, valid: Tensor) -> Tensor:

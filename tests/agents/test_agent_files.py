@@ -1,9 +1,6 @@
 """An agent on disk: numbers and JSON, to the last bit, and nothing that is executed."""
 
 import json
-import os
-import pickle
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -147,47 +144,10 @@ def test_an_activation_that_json_cannot_describe_is_refused(make_policy: PolicyF
         Agent(make_policy(activation_fn=Own)).describe()
 
 
-class Malice:
-    """Unpickling this makes a folder."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> Any:
-        return os.mkdir, (str(self.path),)
-
-
 @pytest.fixture
 def run_dir(make_policy: PolicyFactory, tmp_path: Path) -> Path:
     Agent(make_policy()).save(tmp_path / "run")
     return tmp_path / "run"
-
-
-@pytest.mark.parametrize("name", ["policy.safetensors", "config.json"])
-@pytest.mark.parametrize("how", ["pickle", "torch"])
-def test_pickled_code_is_not_executed(name: str, how: str, run_dir: Path, tmp_path: Path) -> None:
-    target = tmp_path / "executed"
-    if how == "pickle":
-        (run_dir / name).write_bytes(pickle.dumps(Malice(target)))
-    else:
-        torch.save(Malice(target), run_dir / name)
-    with pytest.raises(ValueError, match=rf"^[^\n]*{name}[^\n]*$"):
-        Agent.load(run_dir)
-    assert not target.exists()
-    if how == "pickle":
-        pickle.loads((run_dir / name).read_bytes())
-        assert target.exists()  # the trap would have worked
-
-
-def test_loading_never_unpickles(run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*args: Any, **kwargs: Any) -> None:
-        raise AssertionError("a pickle was read")
-
-    for module in ("pickle", "_pickle", "cloudpickle"):
-        for name in ("load", "loads", "Unpickler"):
-            monkeypatch.setattr(sys.modules[module], name, refuse, raising=False)
-    monkeypatch.setattr(torch, "load", refuse)
-    Agent.load(run_dir)
 
 
 @pytest.mark.parametrize("name", ["policy.safetensors", "config.json"])

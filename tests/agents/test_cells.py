@@ -1,9 +1,5 @@
 """Cells: their equations, torch's kernels, and every way of running many steps."""
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
-
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,9 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
 from warmrl.agents.cells import CELLS, LSTM, Cell, find_cell
-
-Array: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
-Reference: TypeAlias = Callable[[dict[str, Array], Array, Array, Array], tuple[Array, Array]]
+from warmrl.tests.reference.cells import STEPS
 
 X, H = 3, 4
 every_cell = pytest.mark.parametrize("name", CELLS)
@@ -37,59 +31,15 @@ def randn(*shape: int, seed: int = 1) -> Tensor:
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
 
-def sigmoid(x: Array) -> Array:
-    return 1 / (1 + np.exp(-x))
-
-
-def lstm_step(w: dict[str, Array], x: Array, h: Array, c: Array) -> tuple[Array, Array]:
-    pre = x @ w["weight_ih"].T + w["bias_ih"] + h @ w["weight_hh"].T + w["bias_hh"]
-    i, f, g, o = np.split(pre, 4, axis=1)
-    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-    return sigmoid(o) * np.tanh(c), c
-
-
-def gru_step(w: dict[str, Array], x: Array, h: Array, c: Array) -> tuple[Array, Array]:
-    x_r, x_z, x_n = np.split(x @ w["weight_ih"].T + w["bias_ih"], 3, axis=1)
-    h_r, h_z, h_n = np.split(h @ w["weight_hh"].T + w["bias_hh"], 3, axis=1)
-    r, z = sigmoid(x_r + h_r), sigmoid(x_z + h_z)
-    return (1 - z) * np.tanh(x_n + r * h_n) + z * h, c
-
-
-def mgu_step(w: dict[str, Array], x: Array, h: Array, c: Array) -> tuple[Array, Array]:
-    x_f, x_g = np.split(x @ w["weight_ih"].T + w["bias_ih"], 2, axis=1)
-    u_f, u_g = np.split(w["weight_hh"], 2)
-    f = sigmoid(x_f + h @ u_f.T)
-    return (1 - f) * h + f * np.tanh(x_g + (f * h) @ u_g.T), c
-
-
-def brc_step(w: dict[str, Array], x: Array, h: Array, c: Array) -> tuple[Array, Array]:
-    x_c, x_a, x_h = np.split(x @ w["weight_ih"].T + w["bias_ih"], 3, axis=1)
-    w_c, w_a = np.split(w["weight_hh"], 2)
-    if w_c.ndim == 1:
-        w_c, w_a = np.diag(w_c), np.diag(w_a)
-    update, feedback = sigmoid(x_c + h @ w_c.T), 1 + np.tanh(x_a + h @ w_a.T)
-    return update * h + (1 - update) * np.tanh(x_h + feedback * h), c
-
-
-REFERENCES: dict[str, Reference] = {
-    "lstm": lstm_step,
-    "gru": gru_step,
-    "mgu": mgu_step,
-    "brc": brc_step,
-    "nbrc": brc_step,
-}
-
-
 @every_cell
 def test_a_step_is_its_equations(name: str) -> None:
     cell = CELLS[name]
-    weights, (x, h, c) = random_weights(cell), (randn(5, X), randn(5, H), randn(5, H, seed=2))
+    weights, inputs = random_weights(cell), (randn(5, X), randn(5, H), randn(5, H, seed=2))
+    x, h, c = inputs
     got = cell.step(weights, cell.project(weights, x), h, c)
-    want = REFERENCES[name](
-        {key: weight.numpy() for key, weight in weights.items()}, x.numpy(), h.numpy(), c.numpy()
-    )
-    for a, b in zip(got, want, strict=True):
-        np.testing.assert_allclose(a.numpy(), b, rtol=0, atol=1e-14)
+    rows = [STEPS[name](weights, *row) for row in zip(*inputs, strict=True)]
+    for a, b in zip(got, map(torch.stack, zip(*rows, strict=True)), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-14)
 
 
 @every_cell

@@ -50,20 +50,6 @@ def stepwise(stack: nn.Module, x: Tensor, h: Tensor, c: Tensor, starts: Tensor) 
     return torch.stack(outputs, dim=1).flatten(0, 1), h, c
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"lstm_hidden_size": 0}, "lstm_hidden_size=0 must be at least 1"),
-        ({"lstm_kwargs": {"dropout": 0.5}}, r"lstm_kwargs={'dropout': 0.5} must be left out"),
-        ({"init": "zeros"}, "init='zeros' is unknown"),
-        ({"init": "chrono", "init_kwargs": {"tmax": 9}}, "unknown option 'tmax'; it has t_max"),
-    ],
-)
-def test_arguments_that_are_refused(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        make_policy(cell="lstm", **arguments)
-
-
 @pytest.mark.parametrize("critic", [{}, {"enable_critic_lstm": True}, {"shared_lstm": False}])
 def test_heads_with_a_skip_see_the_features_beside_the_state(critic: dict[str, bool]) -> None:
     policy = make_policy(lstm_hidden_size=4, skip=True, **critic)
@@ -211,8 +197,6 @@ def test_trunks_are_as_asked() -> None:
     blind = make_policy(shared_lstm=False)
     assert blind.lstm_critic is None
     assert isinstance(blind.critic, nn.Linear)
-    with pytest.raises(ValueError, match="shared_lstm=True and enable_critic_lstm=True"):
-        make_policy(shared_lstm=True, enable_critic_lstm=True)
 
 
 @pytest.mark.parametrize("critic", CRITICS)
@@ -232,23 +216,9 @@ def test_actions_follow_the_prior_before_training(n: int) -> None:
     torch.testing.assert_close(probabilities, torch.tensor([prior] * n), rtol=0, atol=0.01)
 
 
-@pytest.mark.parametrize(
-    "prior",
-    [(0.5, 0.5), (0.5, 0.5, 0.0), (0.5, 0.3, 0.3), (1.5, -0.3, -0.2), (float("nan"),) * 3, ()],
-)
-def test_a_prior_that_does_not_fit_is_refused(prior: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match=r"action_prior=.*one positive probability for each"):
-        make_policy(action_prior=prior)
-
-
 def test_a_prior_needs_discrete_actions() -> None:
     with pytest.raises(ValueError, match=r"action_prior=.*Discrete"):
         make_policy(action_space=BOX, action_prior=(0.2, 0.3, 0.5))
-
-
-def test_an_unknown_cell_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"cell='rnn' is unknown; it must be one of"):
-        make_policy(cell="rnn")
 
 
 @every_cell

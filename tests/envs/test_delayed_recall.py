@@ -122,24 +122,3 @@ def test_extreme_noise_stays_within_the_observation_bounds(noise: float) -> None
         state = episode.step(state, np.array([0]), np.array([[noise, 0.0]]))[0]
         seen = episode.observe(state)
         assert ((low <= seen) & (seen <= high)).all()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"delay": 0}, ValueError, "delay=0 must be at least 1"),
-        ({"delay": 2.5}, TypeError, "delay=2.5 must be an int"),
-        ({"delay": [4, 2]}, ValueError, r"delay=\[4, 2\] is reversed"),
-        ({"delay": (1, 2, 3)}, ValueError, "must be an int or a range"),
-        ({"n_cues": 0}, ValueError, "n_cues=0 must be at least 1"),
-        ({"n_symbols": 1}, ValueError, "n_symbols=1 must be at least 2"),
-        ({"n_symbols": True}, TypeError, "n_symbols=True must be an int"),
-        ({"distractor": "loud"}, ValueError, "must be one of 'none', 'noise', 'symbol'"),
-        ({"order": "random"}, ValueError, "must be one of 'forward', 'reverse'"),
-    ],
-)
-def test_bad_arguments_are_named(
-    arguments: dict[str, Any], error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        DelayedRecall(**arguments)

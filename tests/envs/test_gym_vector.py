@@ -139,10 +139,3 @@ def test_actions_may_be_reused_by_the_caller() -> None:
     env.step(actions)
     actions[0] = 1
     assert env.step(np.array([0]))[0][0, 0] == 1
-
-
-def test_bad_construction_is_named() -> None:
-    with pytest.raises(ValueError, match="autoreset_mode='Disabled' must be one of NextStep"):
-        MemoryVectorEnv(TMaze(), 2, autoreset_mode=AutoresetMode.DISABLED)
-    with pytest.raises(ValueError, match="number of environments 0 must be an int of at least 1"):
-        MemoryVectorEnv(TMaze(), 0)

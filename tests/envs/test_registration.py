@@ -52,19 +52,6 @@ def test_make_vec_env_falls_back_on_gymnasium() -> None:
     assert env.get_attr("spec")[0].kwargs["sutton_barto_reward"] is True
 
 
-@pytest.mark.parametrize("env_id", ["warmrl/Maze-v0", "Nothing-v0", "nowhere:Thing-v0"])
-def test_unknown_ids_list_what_exists(env_id: str) -> None:
-    with pytest.raises(ValueError, match=f"env_id='{env_id}' must be one of warmrl/TMaze-v0"):
-        make_vec_env(env_id, 2)
-
-
-def test_bad_arguments_reach_the_user_unchanged() -> None:
-    with pytest.raises(ValueError, match="length=1 must be at least 2"):
-        make_vec_env("warmrl/TMaze-v0", 2, length=1)
-    with pytest.raises(TypeError, match="has no argument 'depth'; it has observe_previous, length"):
-        make_vec_env("warmrl/TMaze-v0", 2, depth=1)
-
-
 def test_an_id_is_registered_once() -> None:
     with pytest.raises(ValueError, match="env_id='warmrl/TMaze-v0' is taken by TMaze"):
         register_task("warmrl/TMaze-v0", TMaze)

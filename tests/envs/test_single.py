@@ -79,12 +79,3 @@ def test_stepping_before_the_first_reset_says_so() -> None:
         MemoryEnv(TMaze()).step(0)
     with pytest.raises(ValueError, match="action=4 must lie in 0..3"):
         MemoryEnv(TMaze()).step(4)
-
-
-def test_bad_construction_is_named() -> None:
-    with pytest.raises(ValueError, match=r"task='Maze' must be one of warmrl/TMaze-v0, warmrl/"):
-        MemoryEnv("Maze")
-    with pytest.raises(ValueError, match="render_mode='human' must be None, 'ansi', 'rgb_array'"):
-        MemoryEnv(TMaze(), render_mode="human")
-    with pytest.raises(ValueError, match="length: .* already has its arguments"):
-        MemoryEnv(TMaze(), length=3)

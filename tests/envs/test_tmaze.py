@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from warmrl.envs import Episode, MemoryEnv, TMaze
+from warmrl.envs import Episode, TMaze
 from warmrl.envs.tmaze_odds import arrival_probability
 
 RIGHT, UP, LEFT, DOWN = range(4)
@@ -182,33 +182,3 @@ def test_optimum_of_a_range_is_the_mean_over_it() -> None:
 
 def test_exploration_policy_is_the_published_one() -> None:
     assert TMaze().exploration_policy == (1 / 2, 1 / 6, 1 / 6, 1 / 6)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error", "message"),
-    [
-        ({"length": 1}, ValueError, "length=1 must be at least 2"),
-        ({"length": True}, TypeError, "length=True must be an int"),
-        ({"length": 20.0}, TypeError, "length=20.0 must be an int"),
-        ({"length": (5, 3)}, ValueError, r"length=\(5, 3\) is reversed"),
-        ({"length": ()}, ValueError, r"length=\(\) must be an int or a range"),
-        ({"length": (1, 3)}, ValueError, r"length\[0\]=1 must be at least 2"),
-        ({"stochasticity": -0.1}, ValueError, r"stochasticity=-0.1 must lie in \[0, 1\]"),
-        ({"stochasticity": float("nan")}, ValueError, "stochasticity=nan must lie"),
-        ({"stochasticity": True}, TypeError, "stochasticity=True must be a number"),
-        ({"observe_previous": 1}, TypeError, "observe_previous=1 must be True or False"),
-    ],
-)
-def test_bad_arguments_are_named(
-    arguments: dict[str, Any], error: type[Exception], message: str
-) -> None:
-    with pytest.raises(error, match=message):
-        TMaze(**arguments)
-
-
-@pytest.mark.parametrize(("action", "error"), [(4, ValueError), (-1, ValueError), (0.0, TypeError)])
-def test_single_environment_names_a_bad_action(action: Any, error: type[Exception]) -> None:
-    env = MemoryEnv(TMaze())
-    env.reset(seed=0)
-    with pytest.raises(error):
-        env.step(action)

@@ -142,7 +142,6 @@ def test_env_path_agrees_with_the_task_path() -> None:
     ("env_id", "env_kwargs", "delays", "episodes", "message"),
     [
         ("warmrl/TMaze-v0", {}, (), 5, r"delays=\[\] must name"),
-        ("warmrl/TMaze-v0", {}, (20, 1), 5, "delays=1 must be at least 2"),
         ("warmrl/TMaze-v0", {}, (20,), 0, "n_episodes=0 must be at least 1"),
         ("warmrl/TMaze-v0", {"size": 3}, (20,), 5, "does not fit"),
         ("warmrl/DelayedRecall-v0", {}, (20,), 5, "observation space"),

@@ -130,27 +130,3 @@ def test_gradient_is_finite_where_states_coincide() -> None:
     for margin in (None, 1.0):
         (gradient,) = torch.autograd.grad(vaa_star(same, margin=margin), same)
         assert torch.equal(gradient, torch.zeros(4, 3))
-
-
-@pytest.mark.parametrize(
-    ("states", "eps", "message"),
-    [
-        (torch.zeros(3), 1e-4, r"states has shape \(3,\)"),
-        (torch.zeros(2, 3, 4), 1e-4, r"must be \[N, D\]"),
-        (torch.zeros(0, 3), 1e-4, "at least one state"),
-        (torch.zeros(2, 3), 0.0, "eps=0.0 must be positive"),
-        (torch.tensor([[float("nan")]]), 1e-4, "NaN or infinite"),
-    ],
-)
-def test_vaa_rejects(states: Tensor, eps: float, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        vaa(states, eps)
-
-
-def test_vaa_star_rejects() -> None:
-    with pytest.raises(ValueError, match=r"must be \[..., N, D\]"):
-        vaa_star(torch.zeros(3))
-    with pytest.raises(ValueError, match="eps=-1 must be positive"):
-        vaa_star(torch.zeros(2, 3), eps=-1)
-    with pytest.raises(ValueError, match=r"margin=0\.1 must be above eps=0\.1"):
-        vaa_star(torch.zeros(2, 3), eps=0.1, margin=0.1)

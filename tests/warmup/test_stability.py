@@ -223,8 +223,8 @@ def test_rejects(target: Any, error: type[Exception], message: str) -> None:
 @pytest.mark.parametrize(
     ("keywords", "message"),
     [
-        ({"time_radius": 0.0}, "time_radius=0.0 must be positive and finite"),
-        ({"depth_radius": float("nan")}, "depth_radius=nan must be positive and finite"),
+        ({"time_radius": 0.0}, "time_radius=0.0 must be a positive number"),
+        ({"depth_radius": float("nan")}, "depth_radius=nan must be a positive number"),
         ({"n_steps": 0}, "n_steps=0 must be at least 1"),
         ({"cut": "middle"}, "cut='middle' must be one of log_uniform, uniform"),
     ],

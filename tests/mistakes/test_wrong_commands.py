@@ -1,0 +1,145 @@
+"""Command lines that cannot be."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from warmrl.evaluate import main as evaluate
+from warmrl.tests.mistakes.commands import SMALL, make_run, refused
+from warmrl.tests.training.strangers import ID
+from warmrl.train import main as train
+
+TRAIN = [
+    ("--n-envs 0", "n_envs=0 must be at least 1"),
+    ("--n-envs two", "--n-envs: invalid literal for int() with base 10: 'two'"),
+    ("--n-steps -1", "n_steps=-1 must be at least 1"),
+    ("--n-envs 1 --n-steps 7 --n-minibatches 4", "n_minibatches=4 must leave two steps or more"),
+    ("--total-timesteps 0", "total_timesteps=0 must be at least 1"),
+    ("--total-timesteps -5", "total_timesteps=-5 must be at least 1"),
+    ("--total-timesteps 1e6", "--total-timesteps"),
+    ("--warmup-steps 0", "warmup_steps=0 must be at least 1"),
+    ("--warmup-episode-steps 0", "warmup_episode_steps=0 must be at least 1"),
+    ("--hidden-size 1", "hidden_size=1 must be at least 2 in a double layer"),
+    ("--n-layers 0", "n_layers=0 must be at least 1"),
+    ("--seed -1", "seed=-1 must be at least 0"),
+    ("--seed 1.5", "--seed"),
+    ("--threads 0", "threads=0 must be at least 1"),
+    ("--eval-episodes 0", "eval_episodes=0 must be at least 1"),
+    ("--stability-radius 0", "stability_radius=0.0 must be a positive number"),
+    ("--ent-coef nan", "ent_coef=nan must be a number of at least 0"),
+    ("--ent-coef inf", "ent_coef=inf must be a number of at least 0"),
+    ("--gamma 1.5", "gamma=1.5 must be a number from 0 to 1"),
+    ("--gae-lambda -0.1", "gae_lambda=-0.1 must be a number from 0 to 1"),
+    ("--learning-rate 0", "learning_rate=0.0 must be a positive number"),
+    ("--learning-rate nan", "learning_rate=nan must be a positive number"),
+    ("--clip-range inf", "clip_range=inf must be a positive number"),
+    ("--reward-scale -1", "reward_scale=-1.0 must be a positive number"),
+    ("--cell cuckoo", "cell='cuckoo' must be one of lstm, gru"),
+    ("--init zeros", "init='zeros' must be one of default, uniform"),
+    ("--cell gru --init chrono", "init='chrono' is defined for cell='lstm' only"),
+    ("--warmup hot", "warmup='hot' must be one of none, gaussian, rollout, frame"),
+    ("--critic none", "invalid choice 'none' for argument '--critic'"),
+    ("--skip maybe", "invalid choice 'maybe' for argument '--skip'"),
+    ("--device abacus", "device='abacus' must be auto, cpu or another that this machine has"),
+    ("--length 1", "length=1 must be at least 2"),
+    ("--length 9 5", "length=(9, 5) is reversed"),
+    ("--length", "length= must be one number, or two"),
+    ("--length 3 4 5", "length=3 4 5 must be one number, or two"),
+    ("--length five", "--length"),
+    ("--length 99999999999999999999", "length=99999999999999999999 must be at most 1099511627"),
+    ("--delay 5", "delay=5 must be left out: env='warmrl/TMaze-v0' has no delay (what it has is"),
+    ("--env CartPole-v1", "length=3 must be left out: env='CartPole-v1' has no length"),
+    ("--env-kwargs stochasticity 2", "stochasticity=2 must be a number from 0 to 1"),
+    ("--env-kwargs stochasticity", "--env-kwargs"),
+    ("--env-kwargs depth 3", "has no argument 'depth'; it has"),
+    ("--eval-delays 1", "delays=1 must be at least 2"),
+    ("--eval-delays", "delays=[] must name at least one"),
+    ("--what 1", "--what"),
+    ("more", "Unrecognized options: more"),
+    ("--run-dir taken", "run_dir='taken' exists; it must be a new folder"),
+    ("--run-dir taken/file", "run_dir='taken/file' is a file; it must be a new folder"),
+    ("--run-dir taken/file/run", "cannot be made: "),
+    ("--run-dir /proc/run", "/proc/run"),
+    ("--resume nowhere", "resume='nowhere' has no config.json; it must be a run"),
+    ("--resume taken", "resume='taken' has no config.json; it must be a run"),
+    ("--resume run", "total_timesteps=32 must be more than the 32 steps that run has"),
+    ("--resume run --cell lstm", "cell='lstm' cannot be changed by --resume; the run has 'gru'"),
+]
+STRANGERS = [
+    ("Nothing-v0", "env_id='Nothing-v0' must be one of warmrl/TMaze-v0, warmrl/"),
+    ("CartPole-v1 --eval-delays 5", "env='CartPole-v1' has no delay"),
+    (f"{ID} --env-kwargs seen pair", "they must be one of Box, Discrete"),
+    (f"{ID} --env-kwargs done boundless", "their bounds must be finite"),
+]
+EVALUATE = [
+    ("", "Missing from"),
+    ("none", "run_dir='none' has no config.json; it must be a run"),
+    ("run/config.json", "run_dir='run/config.json' has no config.json; it must be a run"),
+    ("run --delays 1", "delays=1 must be at least 2"),
+    ("run --delays", "delays=[] must name at least one delay"),
+    ("run --delays x", "--delays"),
+    ("run --delays 99999999999999999999", "delays=99999999999999999999 must be at most 109951162"),
+    ("run --certify-steps 0", "certify_steps=0 must be at least 1"),
+    ("run --episodes 0", "episodes=0 must be at least 1"),
+    ("run --episodes 1.5", "--episodes"),
+    ("run --seed -1", "seed=-1 must be at least 0"),
+    ("run --threads 0", "threads=0 must be at least 1"),
+    ("run --device abacus", "device='abacus' must be auto, cpu or another that this machine has"),
+    ("run --what 1", "--what"),
+    ("run more", "Unrecognized options: more"),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A folder with a run in it, which no wrong call may change."""
+    folder = tmp_path_factory.mktemp("place")
+    (folder / "taken").mkdir()
+    (folder / "taken" / "file").touch()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def run(place: None, capsys: pytest.CaptureFixture[str]) -> None:
+    if not Path("run").exists():
+        make_run(Path("run"), capsys)
+
+
+@pytest.mark.parametrize(("args", "words"), TRAIN)
+def test_train(args: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    small = () if "--resume" in args else SMALL
+    assert words in refused(train, [*small, *args.split()], capsys)
+
+
+@pytest.mark.parametrize(("args", "words"), STRANGERS)
+def test_train_elsewhere(args: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert words in refused(train, ["--env", *args.split()], capsys)
+
+
+@pytest.mark.parametrize(("args", "words"), EVALUATE)
+def test_evaluate(args: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert words in refused(evaluate, args.split(), capsys)
+
+
+@pytest.mark.parametrize(
+    ("script", "encoding"),
+    [("train --n-envs 0", "ascii"), ("evaluate run --episodes 0", "utf-8")],
+)
+def test_as_programs(script: str, encoding: str) -> None:
+    """Also where the terminal cannot draw boxes."""
+    name, *args = script.split()
+    done = subprocess.run(
+        [sys.executable, "-m", f"warmrl.{name}", *args],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+    )
+    field = args[-2].strip("-").replace("-", "_")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {field}=0 must be at least 1\n"

@@ -47,7 +47,6 @@ class Direct:
                     cell=self.cell,
                     warmup=warmup,
                     total_timesteps=BUDGETS[length],
-                    solved_rollouts=10,
                     seed=seed,
                     **SETTINGS[length],
                 ),

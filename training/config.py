@@ -106,8 +106,10 @@ class TrainConfig:
     """Environment steps, at most."""
     stop_when_solved: bool = True
     """Stop a while after the success rate has reached 0.99, if the environment reports one."""
-    solved_rollouts: int = 75
+    solved_rollouts: int = 25
     """Rollouts of that while; below 0.95 the task counts as not solved any more."""
+    consolidate: bool = True
+    """Whether in that while the states in which the agent waits are made attractors."""
     learning_rate: float = 1e-3
     """Step size of Adam."""
     n_steps: int = 128
@@ -162,7 +164,7 @@ class TrainConfig:
             check_positive(name, getattr(self, name))
         if self.reward_scale is not None:
             check_positive("reward_scale", self.reward_scale)
-        for name in ("double", "stop_when_solved", "tensorboard"):
+        for name in ("double", "stop_when_solved", "consolidate", "tensorboard"):
             check_flag(name, getattr(self, name))
         if self.skip is not None:
             check_flag("skip", self.skip)

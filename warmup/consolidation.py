@@ -1,6 +1,6 @@
 """Consolidation: the states in which a policy waits become attractors while it is trained."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,6 +24,8 @@ class ConsolidationConfig:
 
     n_steps: int = 8
     """Gradient steps after every rollout."""
+    final_steps: int = 100
+    """Gradient steps when training ends, on the last rollout; their size falls to zero."""
     learning_rate: float = 1e-3
     """Step size of Adam."""
     batch_size: int = 128
@@ -42,7 +44,8 @@ class ConsolidationConfig:
     def __post_init__(self) -> None:
         for name in ("n_steps", "batch_size", "max_hold_steps"):
             check_integer(name, getattr(self, name), 1)
-        check_integer("max_drift_steps", self.max_drift_steps, 0)
+        for name in ("final_steps", "max_drift_steps"):
+            check_integer(name, getattr(self, name), 0)
         for name in ("learning_rate", "max_grad_norm"):
             check_positive(name, getattr(self, name))
         check_number("noise", self.noise, 0)
@@ -127,9 +130,12 @@ class ConsolidationCallback(BaseCallback):
         self._wait = np.arange(self.training_env.num_envs)
 
     def _on_rollout_start(self) -> None:
-        moments, self._moments = self._moments, []
-        if moments:
-            self.logger.record("consolidation/loss", self._descend(_joined(moments)))
+        rates = [self.config.learning_rate] * self.config.n_steps
+        self._consolidate(rates)
+
+    def _on_training_end(self) -> None:
+        n = self.config.final_steps
+        self._consolidate([self.config.learning_rate * (1 - i / n) for i in range(n)])
 
     def _on_step(self) -> bool:
         new, last = self.locals["new_obs"], self.model._last_obs
@@ -141,7 +147,13 @@ class ConsolidationCallback(BaseCallback):
             self._moments.append(_at(all_envs, np.flatnonzero(same)))
         return True
 
-    def _descend(self, waiting: Waiting) -> float:
+    def _consolidate(self, rates: Sequence[float]) -> None:
+        """One gradient step of each size, on what was seen since the last time."""
+        moments, self._moments = self._moments, []
+        if moments and rates:
+            self.logger.record("consolidation/loss", self._descend(_joined(moments), rates))
+
+    def _descend(self, waiting: Waiting, rates: Sequence[float]) -> float:
         """Gradient steps on the states of S moments; the loss before the last."""
         policy: Any = self.model.policy
         config, device = self.config, policy.device
@@ -154,7 +166,7 @@ class ConsolidationCallback(BaseCallback):
         if self._optimiser is None:
             self._optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
         last = 0.0
-        for _ in range(config.n_steps):
+        for rate in rates:
             drawn = torch.randint(len(usable), (config.batch_size,), generator=self._generator)
             start, goal = usable[drawn].to(device), goals[drawn].to(device)
             u = float(torch.rand((), generator=self._generator))
@@ -168,6 +180,7 @@ class ConsolidationCallback(BaseCallback):
                     end = (h[:, goal], c[:, goal])
                     losses.append(rest_loss(rnn, features[start], begin, end, n_drift, n_hold))
             loss = torch.stack(losses).sum()
+            self._optimiser.param_groups[0]["lr"] = rate
             self._optimiser.zero_grad()
             torch.autograd.backward(loss)
             norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)

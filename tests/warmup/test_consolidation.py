@@ -93,14 +93,18 @@ def test_long_waits_and_their_last_moments() -> None:
 def test_waiting_is_seeing_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
     """A cue, five silent steps and the query: four of seven steps show what the last one showed."""
     seen: list[Waiting] = []
+    sizes: list[list[float]] = []
 
-    def look(_: ConsolidationCallback, waiting: Waiting) -> float:
+    def look(_: ConsolidationCallback, waiting: Waiting, rates: list[float]) -> float:
         seen.append(waiting)
+        sizes.append(rates)
         return 0.0
 
     monkeypatch.setattr(ConsolidationCallback, "_descend", look)
-    ours(recall(n_envs=3)).learn(2 * 16 * 3, callback=ConsolidationCallback())
-    (waiting,) = seen  # the last rollout is not followed by another
+    config = ConsolidationConfig(n_steps=2, final_steps=4, learning_rate=1.0)
+    ours(recall(n_envs=3)).learn(2 * 16 * 3, callback=ConsolidationCallback(config))
+    waiting, _ = seen
+    assert sizes == [[1.0, 1.0], [1.0, 0.75, 0.5, 0.25]]  # between the two rollouts, and at the end
     per_env = [4, 4, 1]  # of the first, the second and what 16 steps show of the third episode
     assert len(waiting.wait) == 3 * sum(per_env)
     lengths = np.unique(waiting.wait, return_counts=True)[1]
@@ -117,7 +121,7 @@ def test_previous_actions_can_be_left_out(
     model.policy.action_net.bias.data.copy_(torch.zeros(2))
     moments: list[int] = []
 
-    def count(_: ConsolidationCallback, waiting: Waiting) -> float:
+    def count(_: ConsolidationCallback, waiting: Waiting, rates: list[float]) -> float:
         moments.append(len(waiting.wait))
         return 0.0
 
@@ -139,8 +143,8 @@ def test_states_come_to_rest(cell: str) -> None:
     losses = []
 
     class Watched(ConsolidationCallback):
-        def _descend(self, waiting: Any) -> float:
-            losses.append(super()._descend(waiting))
+        def _descend(self, waiting: Any, rates: Any) -> float:
+            losses.append(super()._descend(waiting, rates))
             return losses[-1]
 
     untouched = weights(model.policy.action_net)
@@ -226,7 +230,7 @@ def test_divergence_is_said() -> None:
     observations = np.zeros((6, *model.observation_space.shape), np.float32)
     waiting = Waiting(observations, (zeros, zeros), (zeros, zeros), np.zeros(6, np.int64))
     with pytest.raises(FloatingPointError, match="learning_rate=0.001 must be smaller"):
-        callback._descend(waiting)
+        callback._descend(waiting, [0.001])
 
 
 @pytest.mark.parametrize(
@@ -238,6 +242,7 @@ def test_divergence_is_said() -> None:
         ({"learning_rate": 0.0}, "learning_rate=0.0 must be a positive number"),
         ({"max_hold_steps": 0}, "max_hold_steps=0 must be at least 1"),
         ({"max_drift_steps": -1}, "max_drift_steps=-1 must be at least 0"),
+        ({"final_steps": -1}, "final_steps=-1 must be at least 0"),
     ],
 )
 def test_rejects(settings: dict[str, Any], message: str) -> None:

@@ -138,10 +138,13 @@ class ConsolidationCallback(BaseCallback):
         self._consolidate([self.config.learning_rate * (1 - i / n) for i in range(n)])
 
     def _on_step(self) -> bool:
+        if self.when is not None and not self.when():
+            self._wait = self._wait + len(self._wait)  # whatever it was, it is another one now
+            return True
         new, last = self.locals["new_obs"], self.model._last_obs
         same = ~self.locals["dones"] & _same(new, last, self.watch)
         self._wait = self._wait + ~same * len(same)
-        if same.any() and (self.when is None or self.when()):
+        if same.any():
             states = self.locals["lstm_states"]
             all_envs = Waiting(new, states.pi, states.vf, self._wait)
             self._moments.append(_at(all_envs, np.flatnonzero(same)))

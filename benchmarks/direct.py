@@ -47,6 +47,8 @@ class Direct:
                     cell=self.cell,
                     warmup=warmup,
                     total_timesteps=BUDGETS[length],
+                    solved_rollouts=10,
+                    consolidate=False,
                     seed=seed,
                     **SETTINGS[length],
                 ),

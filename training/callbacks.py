@@ -47,7 +47,7 @@ class StopWhenSolved(BaseCallback):
 def consolidation(
     task: MemoryTask | None, solved: StopWhenSolved, seed: int
 ) -> ConsolidationCallback:
-    """Consolidate while a solved task is practised.
+    """Consolidate when training ends, if the task is solved.
 
     :param task: the task, whose previous actions and rewards are nothing new to see; ``None`` for
         another's environment

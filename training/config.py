@@ -109,7 +109,7 @@ class TrainConfig:
     solved_rollouts: int = 40
     """Rollouts of that while; below 0.95 the task counts as not solved any more."""
     consolidate: bool = True
-    """Whether in that while the states in which the agent waits are made attractors."""
+    """Whether, once solved, the states in which the agent waits are made attractors at the end."""
     learning_rate: float = 1e-3
     """Step size of Adam."""
     n_steps: int = 128

@@ -1,11 +1,12 @@
-"""Consolidation: the states in which a policy waits become attractors while it is trained."""
+"""Consolidation: the states in which a trained policy waits become attractors."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor, nn
@@ -22,12 +23,12 @@ class ConsolidationConfig:
     :raises TypeError: if it is of another type
     """
 
-    n_steps: int = 8
-    """Gradient steps after every rollout."""
-    final_steps: int = 100
-    """Gradient steps when training ends, on the last rollout; their size falls to zero."""
+    n_steps: int = 200
+    """Gradient steps."""
     learning_rate: float = 1e-3
-    """Step size of Adam."""
+    """Step size of Adam, at first; it falls linearly to zero."""
+    anchor: float = 1.0
+    """Weight of the mean square change of the log-probabilities of the actions taken."""
     batch_size: int = 128
     """States per gradient step."""
     noise: float = 0.1
@@ -44,11 +45,11 @@ class ConsolidationConfig:
     def __post_init__(self) -> None:
         for name in ("n_steps", "batch_size", "max_hold_steps"):
             check_integer(name, getattr(self, name), 1)
-        for name in ("final_steps", "max_drift_steps"):
-            check_integer(name, getattr(self, name), 0)
+        check_integer("max_drift_steps", self.max_drift_steps, 0)
         for name in ("learning_rate", "max_grad_norm"):
             check_positive(name, getattr(self, name))
-        check_number("noise", self.noise, 0)
+        for name in ("anchor", "noise"):
+            check_number(name, getattr(self, name), 0)
         check_integer("seed", self.seed, 0)
 
 
@@ -95,19 +96,22 @@ def rest_loss(
 
 
 class ConsolidationCallback(BaseCallback):
-    """Make the states in which a recurrent policy waits attractors, between its updates.
+    """Make the states in which a recurrent policy waits attractors, when its training ends.
 
     A warm-up makes attractors before training; learning then shifts states and weights, and what
-    was learned on short delays may drift away on long ones. This descends on :func:`rest_loss` at
-    states of the last rollout whose observation has not changed for some time (at least half as
-    long as is usual there), with its own optimiser, on the parameters of the recurrent layers
-    alone. It needs no further environment steps, and works with sb3-contrib's ``RecurrentPPO`` too.
+    was learned on short delays may drift away on long ones. This descends on :func:`rest_loss`,
+    from noisy states of the last rollout at which nothing new had been observed for some time
+    (waits at least half as long as is usual there) to the state at the end of each wait. An anchor
+    holds the behaviour: the mean square change of the log-probabilities of all actions of that
+    rollout. Only the parameters of the recurrent layers change. It needs no further environment
+    steps, and works with sb3-contrib's ``RecurrentPPO`` too.
 
     :param config: settings
     :param watch: which elements of an observation, flattened, tell whether anything new is seen;
         leave out previous actions and rewards
-    :param when: whether to consolidate now, asked at every step; always, if absent
-    :raises FloatingPointError: between updates, if loss or gradient become NaN or infinite
+    :param when: whether to consolidate if training ended now, asked at every step; always, if
+        absent
+    :raises FloatingPointError: when training ends, if loss or gradient become NaN or infinite
     """
 
     def __init__(
@@ -120,22 +124,17 @@ class ConsolidationCallback(BaseCallback):
         self.config = config or ConsolidationConfig()
         self.watch = watch
         self.when = when
-        self._generator = torch.Generator().manual_seed(self.config.seed)
-        self._optimiser: torch.optim.Adam | None = None
         self._moments: list[Waiting] = []
         self._wait = np.zeros(0, np.int64)
+        self._last: tuple[Waiting, list[Any]] | None = None
+        """what the last rollout left: its moments and its minibatches"""
 
     def _on_training_start(self) -> None:
-        self._moments.clear()
         self._wait = np.arange(self.training_env.num_envs)
+        self._last = None
 
     def _on_rollout_start(self) -> None:
-        rates = [self.config.learning_rate] * self.config.n_steps
-        self._consolidate(rates)
-
-    def _on_training_end(self) -> None:
-        n = self.config.final_steps
-        self._consolidate([self.config.learning_rate * (1 - i / n) for i in range(n)])
+        self._moments = []
 
     def _on_step(self) -> bool:
         if self.when is not None and not self.when():
@@ -150,51 +149,73 @@ class ConsolidationCallback(BaseCallback):
             self._moments.append(_at(all_envs, np.flatnonzero(same)))
         return True
 
-    def _consolidate(self, rates: Sequence[float]) -> None:
-        """One gradient step of each size, on what was seen since the last time."""
-        moments, self._moments = self._moments, []
-        if moments and rates:
-            self.logger.record("consolidation/loss", self._descend(_joined(moments), rates))
+    def _on_rollout_end(self) -> None:
+        model: Any = self.model
+        self._last = None
+        if self._moments:
+            batches = list(model.rollout_buffer.get(model.batch_size))
+            self._last = (_joined(self._moments), batches)
 
-    def _descend(self, waiting: Waiting, rates: Sequence[float]) -> float:
-        """Gradient steps on the states of S moments; the loss before the last."""
+    def _on_training_end(self) -> None:
+        if self._last is not None and (self.when is None or self.when()):
+            self.logger.record("consolidation/loss", self._descend(*self._last))
+            self._last = None
+
+    def _descend(self, waiting: Waiting, batches: list[Any]) -> float:
+        """All gradient steps; the loss before the last."""
         policy: Any = self.model.policy
         config, device = self.config, policy.device
+        generator = torch.Generator().manual_seed(config.seed)
         usable, goals = _long_waits(waiting.wait)
         actor, critic = _features(policy, waiting.observations)
         trunks = [(policy.lstm_actor, actor, waiting.actor)]
         if getattr(policy, "lstm_critic", None) is not None:
             trunks.append((policy.lstm_critic, critic, waiting.critic))
         parameters = [p for rnn, *_ in trunks for p in rnn.parameters() if p.requires_grad]
-        if self._optimiser is None:
-            self._optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
+        optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
+        with torch.no_grad():
+            before = [_log_probs(policy, batch) for batch in batches]
         last = 0.0
-        for rate in rates:
-            drawn = torch.randint(len(usable), (config.batch_size,), generator=self._generator)
+        for step in range(config.n_steps):
+            optimiser.param_groups[0]["lr"] = config.learning_rate * (1 - step / config.n_steps)
+            drawn = torch.randint(len(usable), (config.batch_size,), generator=generator)
             start, goal = usable[drawn].to(device), goals[drawn].to(device)
-            u = float(torch.rand((), generator=self._generator))
+            u = float(torch.rand((), generator=generator))
             n_drift = int((config.max_drift_steps + 1) ** u) - 1
-            n_hold = 1 + int(torch.randint(config.max_hold_steps, (), generator=self._generator))
-            losses = []
-            for rnn, features, (h, c) in trunks:
-                noise = torch.randn(h[:, start].shape, generator=self._generator).to(device)
-                begin = (h[:, start] + config.noise * noise, c[:, start])
-                with training_mode(rnn, True), torch.enable_grad():
+            n_hold = 1 + int(torch.randint(config.max_hold_steps, (), generator=generator))
+            number = int(torch.randint(len(batches), (), generator=generator))
+            with training_mode(policy, True), torch.enable_grad():
+                changed = _log_probs(policy, batches[number]) - before[number]
+                loss = config.anchor * changed.square().mean()
+                for rnn, features, (h, c) in trunks:
+                    noise = torch.randn(h[:, start].shape, generator=generator).to(device)
+                    begin = (h[:, start] + config.noise * noise, c[:, start])
                     end = (h[:, goal], c[:, goal])
-                    losses.append(rest_loss(rnn, features[start], begin, end, n_drift, n_hold))
-            loss = torch.stack(losses).sum()
-            self._optimiser.param_groups[0]["lr"] = rate
-            self._optimiser.zero_grad()
-            torch.autograd.backward(loss)
+                    loss = loss + rest_loss(rnn, features[start], begin, end, n_drift, n_hold)
+                gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient
             norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
             if not torch.isfinite(loss + norm):
                 raise FloatingPointError(
                     f"consolidation: loss {loss.item():g} with gradient norm {norm.item():g}; "
                     f"learning_rate={config.learning_rate} must be smaller"
                 )
-            self._optimiser.step()
+            optimiser.step()
             last = loss.item()
         return last
+
+
+def _log_probs(policy: Any, batch: Any) -> Tensor:
+    """Of the actions taken, at the steps of a minibatch that are no padding."""
+    actions = batch.actions
+    if isinstance(policy.action_space, spaces.Discrete):
+        actions = actions.long().flatten()
+    _, log_probs, _ = policy.evaluate_actions(
+        batch.observations, actions, batch.lstm_states, batch.episode_starts
+    )
+    real: Tensor = log_probs[batch.mask > 0]
+    return real
 
 
 def _long_waits(wait: NDArray[np.int64]) -> tuple[Tensor, Tensor]:

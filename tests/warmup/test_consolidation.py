@@ -8,6 +8,7 @@ import pytest
 import torch
 from gymnasium import spaces
 from sb3_contrib import RecurrentPPO as UpstreamRecurrentPPO
+from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env as make_sb3_vec_env
 from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 from warmrl.agents import CELLS, MlpRnnPolicy, MultiInputRnnPolicy, RecurrentPPO
 from warmrl.envs import make_vec_env
 from warmrl.warmup import ConsolidationCallback, ConsolidationConfig, rest_loss
-from warmrl.warmup.consolidation import Waiting, _long_waits
+from warmrl.warmup.consolidation import Waiting, _log_probs, _long_waits
 
 SMALL: dict[str, Any] = {"n_steps": 16, "batch_size": 32, "n_epochs": 1, "seed": 0, "device": "cpu"}
 
@@ -90,78 +91,101 @@ def test_long_waits_and_their_last_moments() -> None:
     assert last.tolist() == [6, 4, 6, 4, 6, 6]
 
 
-def test_waiting_is_seeing_nothing_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cue, five silent steps and the query: four of seven steps show what the last one showed."""
+@pytest.fixture
+def descents(monkeypatch: pytest.MonkeyPatch) -> list[Waiting]:
+    """What would have been descended on."""
     seen: list[Waiting] = []
-    sizes: list[list[float]] = []
 
-    def look(_: ConsolidationCallback, waiting: Waiting, rates: list[float]) -> float:
+    def look(_: ConsolidationCallback, waiting: Waiting, batches: list[Any]) -> float:
+        assert batches
         seen.append(waiting)
-        sizes.append(rates)
         return 0.0
 
     monkeypatch.setattr(ConsolidationCallback, "_descend", look)
-    config = ConsolidationConfig(n_steps=2, final_steps=4, learning_rate=1.0)
-    ours(recall(n_envs=3)).learn(2 * 16 * 3, callback=ConsolidationCallback(config))
-    waiting, _ = seen
-    assert sizes == [[1.0, 1.0], [1.0, 0.75, 0.5, 0.25]]  # between the two rollouts, and at the end
-    per_env = [4, 4, 1]  # of the first, the second and what 16 steps show of the third episode
+    return seen
+
+
+@pytest.mark.parametrize("make_model", [ours, upstream])
+def test_waiting_is_seeing_nothing_new(make_model: Any, descents: list[Waiting]) -> None:
+    """A cue, five silent steps and the query: four of seven steps show what the last one showed."""
+    model = make_model(recall(n_envs=3))
+    model.learn(2 * 16 * 3, callback=ConsolidationCallback())
+    (waiting,) = descents  # once, of the last rollout
+    # Steps 16 to 31: most of the third episode and of the fifth, and all of the fourth
+    per_env = [3, 4, 3]
     assert len(waiting.wait) == 3 * sum(per_env)
     lengths = np.unique(waiting.wait, return_counts=True)[1]
     assert sorted(lengths.tolist()) == sorted(per_env * 3)
     assert not waiting.observations.any()
-    assert waiting.actor[0].shape == (1, 27, 8)
+    assert waiting.actor[0].shape == (1, 30, 8)
+
+
+def test_a_rollout_that_is_cut_short_leaves_the_last_whole_one(descents: list[Waiting]) -> None:
+    class Stop(BaseCallback):
+        def _on_step(self) -> bool:
+            return self.num_timesteps <= 16 * 3
+
+    ours(recall(n_envs=3)).learn(10_000, callback=[ConsolidationCallback(), Stop()])
+    (waiting,) = descents
+    assert len(waiting.wait) == 3 * (4 + 4 + 1)  # of the first sixteen steps
 
 
 @pytest.mark.parametrize(("watch", "waits"), [(slice(None), False), (slice(3, None), True)])
 def test_previous_actions_can_be_left_out(
-    watch: slice, waits: bool, monkeypatch: pytest.MonkeyPatch
+    watch: slice, waits: bool, descents: list[Waiting]
 ) -> None:
     model = ours(recall(observe_previous=True, n_symbols=2, n_envs=16, delay=2))
-    model.policy.action_net.bias.data.copy_(torch.zeros(2))
-    moments: list[int] = []
-
-    def count(_: ConsolidationCallback, waiting: Waiting, rates: list[float]) -> float:
-        moments.append(len(waiting.wait))
-        return 0.0
-
-    monkeypatch.setattr(ConsolidationCallback, "_descend", count)
-    model.learn(2 * 16 * 16, callback=ConsolidationCallback(watch=watch))
+    model.learn(16 * 16, callback=ConsolidationCallback(watch=watch))
     n_waits = 16 * 4  # of sixteen steps in episodes of four, one in each shows nothing new
-    assert moments[0] == n_waits if waits else moments[0] < 0.8 * n_waits
+    found = len(descents[0].wait) if descents else 0
+    assert found == n_waits if waits else found < 0.8 * n_waits
+
+
+def frozen(model: Any) -> Any:
+    """A model that PPO does not change."""
+    model.learning_rate, model.lr_schedule = 0.0, lambda _: 0.0
+    return model
 
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_states_come_to_rest(cell: str) -> None:
     """Without any learning besides, noisy states return to where they were far better."""
-    model = ours(recall(n_envs=16), cell=cell, lstm_hidden_size=16)
-    model.learning_rate, model.lr_schedule = 0.0, lambda _: 0.0
-    with torch.no_grad():
-        for weight in model.policy.lstm_actor.parameters():
-            weight.mul_(3)  # restless
-    config = ConsolidationConfig(n_steps=10, learning_rate=1e-2, max_drift_steps=20)
-    losses = []
+    losses = {}
+    for n_steps in (1, 100):
+        model = frozen(ours(recall(n_envs=16), cell=cell, lstm_hidden_size=16))
+        with torch.no_grad():
+            for weight in model.policy.lstm_actor.parameters():
+                weight.mul_(3)  # restless
+        config = ConsolidationConfig(n_steps, learning_rate=1e-2, max_drift_steps=20, anchor=0.0)
+        model.learn(16 * 16, callback=ConsolidationCallback(config))
+        losses[n_steps] = model.logger.name_to_value["consolidation/loss"]
+    assert losses[100] < 0.75 * losses[1]
 
-    class Watched(ConsolidationCallback):
-        def _descend(self, waiting: Any, rates: Any) -> float:
-            losses.append(super()._descend(waiting, rates))
-            return losses[-1]
 
-    untouched = weights(model.policy.action_net)
-    model.learn(16 * 16 * 12, callback=Watched(config))
-    assert min(losses[-3:]) < losses[0] / 2, losses
-    assert torch.equal(weights(model.policy.action_net), untouched)
+def test_the_anchor_holds_the_behaviour() -> None:
+    moved = []
+    for anchor in (0.0, 100.0):
+        model = frozen(ours(recall(n_envs=16), lstm_hidden_size=16))
+        with torch.no_grad():
+            for weight in model.policy.parameters():
+                weight.mul_(3)
+        model.learn(16 * 16)
+        (batch,) = model.rollout_buffer.get(None)
+        config = ConsolidationConfig(50, learning_rate=1e-2, anchor=anchor)
+        model.learn(16 * 16, callback=ConsolidationCallback(config))
+        after = _log_probs(model.policy, batch).detach()
+        moved.append((after - batch.old_log_prob).square().mean().item())
+    assert moved[1] < moved[0] / 4
 
 
 @pytest.mark.parametrize("make_model", [ours, upstream])
 def test_only_recurrent_layers_change(make_model: Any) -> None:
-    model = make_model(recall())
-    model.learning_rate, model.lr_schedule = 0.0, lambda _: 0.0
+    model = frozen(make_model(recall()))
     policy = model.policy
     trunks = [policy.lstm_actor] + ([policy.lstm_critic] if policy.lstm_critic is not None else [])
     assert len(trunks) == (1 if make_model is ours else 2)
     before, whole = [weights(trunk) for trunk in trunks], weights(policy)
-    model.learn(2 * 64, callback=ConsolidationCallback())
+    model.learn(64, callback=ConsolidationCallback(ConsolidationConfig(n_steps=2)))
     after = [weights(trunk) for trunk in trunks]
     changed = [(a != b).sum() for a, b in zip(after, before, strict=True)]
     assert all(n > 0 for n in changed)
@@ -171,13 +195,13 @@ def test_only_recurrent_layers_change(make_model: Any) -> None:
 def test_it_waits_until_it_is_asked() -> None:
     asked = 0
 
-    def never() -> bool:
+    def not_now() -> bool:
         nonlocal asked
         asked += 1
         return False
 
     results = []
-    for callbacks in ([ConsolidationCallback(when=never)], []):
+    for callbacks in ([ConsolidationCallback(when=not_now)], []):
         model = ours(recall())
         model.learn(3 * 64, callback=callbacks)
         results.append(weights(model.policy))
@@ -185,11 +209,12 @@ def test_it_waits_until_it_is_asked() -> None:
     assert torch.equal(*results)
 
 
-def test_same_seed_same_bits_and_no_global_randomness() -> None:
+def test_same_seed_same_bits() -> None:
     results = []
     for seed in (0, 0, 1):
         model = ours(recall())
-        model.learn(3 * 64, callback=ConsolidationCallback(ConsolidationConfig(seed=seed)))
+        config = ConsolidationConfig(n_steps=3, seed=seed)
+        model.learn(2 * 64, callback=ConsolidationCallback(config))
         results.append(weights(model.policy.lstm_actor))
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])
@@ -213,15 +238,16 @@ class Silence(gym.Env[Any, Any]):
 
 
 def test_dict_observations() -> None:
-    model = ours(make_sb3_vec_env(Silence, 3), MultiInputRnnPolicy)
+    model = frozen(ours(make_sb3_vec_env(Silence, 3), MultiInputRnnPolicy))
     before = weights(model.policy.lstm_actor)
-    model.learning_rate, model.lr_schedule = 0.0, lambda _: 0.0
-    model.learn(2 * 16 * 3, callback=ConsolidationCallback())
+    model.learn(16 * 3, callback=ConsolidationCallback(ConsolidationConfig(n_steps=2)))
     assert not torch.equal(weights(model.policy.lstm_actor), before)
 
 
 def test_divergence_is_said() -> None:
     model = ours(recall())
+    model.learn(64)
+    batches = list(model.rollout_buffer.get(None))
     with torch.no_grad():
         next(model.policy.lstm_actor.parameters()).fill_(float("nan"))
     callback = ConsolidationCallback()
@@ -230,7 +256,7 @@ def test_divergence_is_said() -> None:
     observations = np.zeros((6, *model.observation_space.shape), np.float32)
     waiting = Waiting(observations, (zeros, zeros), (zeros, zeros), np.zeros(6, np.int64))
     with pytest.raises(FloatingPointError, match="learning_rate=0.001 must be smaller"):
-        callback._descend(waiting, [0.001])
+        callback._descend(waiting, batches)
 
 
 @pytest.mark.parametrize(
@@ -238,11 +264,11 @@ def test_divergence_is_said() -> None:
     [
         ({"n_steps": 0}, "n_steps=0 must be at least 1"),
         ({"batch_size": 0}, "batch_size=0 must be at least 1"),
+        ({"anchor": -1.0}, "anchor=-1.0 must be a number of at least 0"),
         ({"noise": -1.0}, "noise=-1.0 must be a number of at least 0"),
         ({"learning_rate": 0.0}, "learning_rate=0.0 must be a positive number"),
         ({"max_hold_steps": 0}, "max_hold_steps=0 must be at least 1"),
         ({"max_drift_steps": -1}, "max_drift_steps=-1 must be at least 0"),
-        ({"final_steps": -1}, "final_steps=-1 must be at least 0"),
     ],
 )
 def test_rejects(settings: dict[str, Any], message: str) -> None:

@@ -79,9 +79,11 @@ def train(
     warmup = warm(config, model, bar) if model.num_timesteps == 0 else None
     warmed = time.perf_counter()
     solved = StopWhenSolved(config.solved_rollouts if config.stop_when_solved else None)
-    own: list[BaseCallback] = [solved] if bar is None else [solved, bar]
+    own: list[BaseCallback] = [solved]
     if config.consolidate:
         own.append(consolidation(task_of(model.get_env()), solved, config.seed))
+    if bar is not None:
+        own.append(bar)
     try:
         model.learn(
             config.total_timesteps - model.num_timesteps,

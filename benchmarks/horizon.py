@@ -110,7 +110,9 @@ def draw(rows: Sequence[Row], delays: Sequence[int], trained: int) -> Figure:
     axes.set(ylabel="seeds right in every episode", ylim=(0, 1.04))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    axes.legend(
+        frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5), handlelength=4
+    )
     return figure
 
 

@@ -63,9 +63,9 @@ class TrainConfig:
     env: str = "warmrl/TMaze-v0"
     """Environment: one of docs/environments.md, or any other Gymnasium id."""
     length: Delay = None
-    """Length of a maze's corridor (the published one): one number, or two for a range."""
+    """Length of a maze's corridor (the environment's default): one number, or two for a range."""
     delay: Delay = None
-    """Delay of a recall task in steps (the published one): one number, or two for a range."""
+    """Delay of a recall task in steps (the environment's default): one number, or two."""
     env_kwargs: Pairs = field(default_factory=dict)
     """Other arguments of the environment, for example: stochasticity 0.3"""
     n_envs: int = 128

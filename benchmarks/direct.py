@@ -13,7 +13,8 @@ from typing import Any
 import tyro
 from rich.console import Console
 
-from warmrl.benchmarks.study import Job, run_study, show
+from warmrl.benchmarks.agent_job import AgentJob, show
+from warmrl.benchmarks.study import run_study
 from warmrl.training import TrainConfig
 
 BUDGETS = {100: 3_000_000, 200: 5_000_000}
@@ -37,10 +38,10 @@ class Direct:
     results: Path = Path("benchmarks/results")
     """Where finished runs are kept; the study goes on from there."""
 
-    def jobs(self, length: int) -> list[Job]:
+    def jobs(self, length: int) -> list[AgentJob]:
         """All runs at one length."""
         return [
-            Job(
+            AgentJob(
                 f"{self.cell} {warmup}, length {length}",
                 TrainConfig(
                     length=(length,),

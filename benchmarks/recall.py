@@ -13,7 +13,8 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
-from warmrl.benchmarks.study import Job, run_study, show
+from warmrl.benchmarks.agent_job import AgentJob, show
+from warmrl.benchmarks.study import run_study
 from warmrl.training import TrainConfig
 
 
@@ -44,7 +45,7 @@ class Recall:
     results: Path = Path("benchmarks/results")
     """Where finished runs are kept; the study goes on from there."""
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[AgentJob]:
         """All runs of the study."""
         arguments: dict[str, str | float] = {
             "n_cues": self.n_cues,
@@ -52,7 +53,7 @@ class Recall:
             "distractor": self.distractor,
         }
         return [
-            Job(
+            AgentJob(
                 f"{cell} {warmup}",
                 TrainConfig(
                     env="warmrl/DelayedRecall-v0",

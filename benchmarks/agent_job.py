@@ -1,0 +1,157 @@
+"""Agents as runs of a study: each is trained, and then tested over delays."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from warmrl.agents import Agent, RecurrentPPO
+from warmrl.benchmarks.study import Row, grouped, with_interval
+from warmrl.evaluation import CannotCertify, certify, sweep
+from warmrl.train import train, warm
+from warmrl.training import TrainConfig, build_env, build_model, task_of
+from warmrl.warmup import WarmupResult, random_rollouts, reachable_vaa
+
+QUICK: dict[str, Any] = {
+    "n_envs": 8,
+    "n_steps": 64,
+    "hidden_size": 8,
+    "warmup_steps": 5,
+    "warmup_episodes": 32,
+    "total_timesteps": 1024,
+}
+"""settings of a run that only shows that everything runs"""
+
+
+@dataclasses.dataclass(frozen=True)
+class AgentJob:
+    """Train and evaluate one agent."""
+
+    group: str
+    """what is compared: runs of a group differ in their seed only"""
+    config: TrainConfig
+    delays: tuple[int, ...]
+    """delays evaluated after training"""
+    certify_steps: int = 0
+    """corridor steps for each cue after which to give up looking for a certificate"""
+    episodes: int = 100
+    """episodes at each delay"""
+    vaa_steps: int = 0
+    """steps of constant input after which VAA is measured, before and after training; 0 for not"""
+
+    @property
+    def key(self) -> str:
+        """What makes the run the same run, as JSON."""
+        further = (self.vaa_steps,) if self.vaa_steps else ()  # other keys stay those of old rows
+        return json.dumps(
+            [
+                self.group,
+                self.config.to_json(),
+                self.delays,
+                self.certify_steps,
+                self.episodes,
+                *further,
+            ]
+        )
+
+    def run(self) -> Row:
+        """Train and evaluate the agent.
+
+        :return: its row of results, JSON
+        """
+        config = self.config
+        model = build_model(config, build_env(config))
+        start = time.perf_counter()
+        warmup = warm(config, model)
+        warmup_seconds = time.perf_counter() - start
+        untrained = self.measured(model)
+        trained = train(dataclasses.replace(config, warmup="none"), model=model)
+        agent = Agent(model)
+        task = task_of(model.get_env())
+        results = sweep(
+            agent, config.env, config.env_arguments, self.delays, self.episodes, config.seed
+        )
+        certificate: Row | None = None
+        if self.certify_steps and task is not None:
+            try:
+                certificate = dataclasses.asdict(certify(agent, task, self.certify_steps))
+            except CannotCertify as error:
+                certificate = {"holds": False, "reason": str(error)}
+        return {
+            "group": self.group,
+            "seed": config.seed,
+            "solved_at": trained.solved_at,
+            "steps": model.num_timesteps,
+            "vaa_star": warmup.vaa_star[-1] if isinstance(warmup, WarmupResult) else None,
+            "vaa_untrained": untrained,
+            "vaa_trained": self.measured(model),
+            "warmup_seconds": round(warmup_seconds, 2),
+            "training_seconds": round(trained.training_seconds, 2),
+            "success": {str(row.delay): row.success_rate for row in results},
+            "certificate": certificate,
+        }
+
+    def measured(self, model: RecurrentPPO) -> float | None:
+        """VAA along random rollouts under one of their inputs, mean over the layers, if asked."""
+        if not self.vaa_steps:
+            return None
+        config = self.config
+        # Environments of its own, so that measuring changes nothing of the training.
+        env = build_env(config)
+        trajectories = random_rollouts(
+            env, config.warmup_episodes, config.seed, max_steps=config.warmup_episode_steps
+        )
+        env.close()
+        return fmean(
+            reachable_vaa(
+                model, trajectories, n_steps=self.vaa_steps, seed=config.seed, drive="frame"
+            ).values()
+        )
+
+
+def median_steps(rows: Sequence[Row]) -> str:
+    """Median steps until solved, in millions; bounded by the budget if most runs never did."""
+    steps = sorted(row["solved_at"] or float("inf") for row in rows)
+    middle = float(np.median(steps))
+    return f"{middle / 1e6:.2f} M" if np.isfinite(middle) else f"> {rows[0]['steps'] / 1e6:.1f} M"
+
+
+def show(
+    rows: Sequence[Row], delays: Sequence[int], console: Console, title: str | None = None
+) -> None:
+    """Print success as interquartile mean, its interval, and how many seeds are perfect.
+
+    VAA is shown where it was measured, before and after training.
+    """
+    measured = any(row.get("vaa_trained") is not None for row in rows)
+    vaa = {"vaa_untrained": "VAA untrained", "vaa_trained": "VAA trained"} if measured else {}
+    tested = [f"{delay:,}" for delay in delays]
+    table = Table(
+        "agent", *vaa.values(), "solved", "steps, median", *tested, "certified", title=title
+    )
+    for group, runs in grouped(rows).items():
+        sought = [run["certificate"] for run in runs if run["certificate"]]
+        certified = sum(certificate["holds"] for certificate in sought)
+        solved = sum(run["solved_at"] is not None for run in runs)
+        table.add_row(
+            group,
+            *(with_interval([run[name] for run in runs]) for name in vaa),
+            f"{solved}/{len(runs)}",
+            median_steps(runs),
+            *(success(runs, delay) for delay in delays),
+            f"{certified}/{len(runs)}" if sought else "-",
+        )
+    console.print(table)
+
+
+def success(rows: Sequence[Row], delay: int) -> str:
+    """Success at one delay, and how many seeds are perfect."""
+    rates = [row["success"][str(delay)] for row in rows]
+    perfect = sum(rate == 1.0 for rate in rates)
+    return f"{with_interval(rates)}\n{perfect}/{len(rates)} perfect"

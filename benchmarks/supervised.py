@@ -1,0 +1,229 @@
+"""Supervised tasks of memory, learned by recurrent networks with and without warm-up.
+
+The benchmarks of Lambrechts et al. (2023), with digits of scikit-learn in place of MNIST unless
+``--mnist`` says where that is, and the copy and addition tasks of Orhan & Pitkow (2020), learned
+with the same optimiser. Makes a table and a figure of docs/benchmarks.md::
+
+    python benchmarks/supervised.py
+    python benchmarks/supervised.py --full --mnist DIR
+    python benchmarks/supervised.py --quick
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from warmrl.benchmarks.digit_tasks import Digits
+from warmrl.benchmarks.sequence_job import SequenceJob, Sizes
+from warmrl.benchmarks.sequence_tasks import Addition, Copy, CopyFirst, Denoising, SequenceTask
+from warmrl.benchmarks.study import (
+    QUICK_MEANS,
+    QUICK_SEEDS,
+    Row,
+    grouped,
+    iqm,
+    iqm_interval,
+    run_study,
+    with_interval,
+)
+from warmrl.benchmarks.variants import Layers, Variant, variants
+from warmrl.checks import check_choice
+from warmrl.command_line import one_line_errors, parse
+
+
+def tasks_of(
+    full: bool = False, mnist: Path | None = None
+) -> dict[str, Callable[[], SequenceTask]]:
+    """The tasks by their names, each to be made when it is asked for.
+
+    :param full: in their published lengths, where those of Orhan & Pitkow are longer
+    :param mnist: see :class:`~warmrl.benchmarks.digit_tasks.Digits`
+    """
+    return {
+        "copy-first-50": partial(CopyFirst, 50),
+        "copy-first-300": partial(CopyFirst, 300),
+        "copy-first-600": partial(CopyFirst, 600),
+        "denoising": partial(Denoising, length=200, pad=100),
+        "sequential-digits": partial(Digits, mnist=mnist),
+        "permuted-digits": partial(Digits, permuted=True, mnist=mnist),
+        "permuted-row-digits": partial(Digits, permuted=True, rows=True, black=92, mnist=mnist),
+        "copy": partial(Copy, 500 if full else 100),
+        "addition": partial(Addition, 750 if full else 200),
+    }
+
+
+NAMES = tuple(tasks_of())
+PUBLISHED = Sizes(
+    hidden_size=256,
+    n_layers=2,
+    n_train=60_000,
+    n_valid=10_000,
+    n_test=10_000,
+    epochs=50,
+    warmup_steps=100,
+)
+QUICK = Sizes(
+    hidden_size=16,
+    n_train=256,
+    n_valid=64,
+    n_test=64,
+    epochs=1,
+    warmup_steps=10,
+    warmup_sequences=32,
+)
+
+
+@dataclass
+class Supervised:
+    """Train networks on supervised tasks of memory, with and without warm-up."""
+
+    tasks: tuple[str, ...] = NAMES
+    """Tasks, of the nine that there are."""
+    cells: tuple[str, ...] = ("gru", "lstm")
+    """Recurrent cells."""
+    warmups: tuple[str, ...] = ("frame", "none")
+    """Warm-ups: none, frame, rollout, gaussian, stability, or paper for all published settings."""
+    layers: tuple[Layers, ...] = ("double",)
+    """Double layers, of which half is warmed up, or single ones."""
+    inits: tuple[str, ...] = ("default",)
+    """Initial weights, as in train.py."""
+    seeds: int = 5
+    """Seeds per combination."""
+    full: bool = False
+    """The published sizes, of networks, tasks and training; without it all are smaller."""
+    quick: bool = False
+    """Only to see that everything runs: tiny networks that learn next to nothing."""
+    mnist: Path | None = None
+    """Folder of MNIST's files, in place of the small digits of scikit-learn."""
+    workers: int = 2
+    """Runs side by side, each on one core."""
+    results: Path = Path("benchmarks/results")
+    """Where finished runs are kept; the study goes on from there."""
+    figure: Path = Path("docs/images/supervised.png")
+    """Where the figure is written."""
+
+    @property
+    def sizes(self) -> Sizes:
+        """Sizes of networks and training."""
+        return QUICK if self.quick else PUBLISHED if self.full else Sizes()
+
+    @property
+    def name(self) -> str:
+        """Of its rows and its figure; those of one kind of sizes are kept from the others."""
+        return "supervised" + ("-quick" if self.quick else "-full" if self.full else "")
+
+    def jobs(self) -> list[SequenceJob]:
+        """All runs of the study.
+
+        :raises ValueError: for a name that does not exist, or where digits are nowhere to be found
+        """
+        known = tasks_of(self.full, self.mnist)
+        tasks = {name: known[check_choice("tasks", name, known)]() for name in self.tasks}
+        return [
+            SequenceJob(name, task, variant, self.sizes, seed)
+            for seed in range(min(self.seeds, QUICK_SEEDS) if self.quick else self.seeds)
+            for name, task in tasks.items()
+            for variant in self.variants
+        ]
+
+    @property
+    def variants(self) -> list[Variant]:
+        """The networks compared."""
+        return list(variants(self.cells, self.warmups, self.layers, self.inits))
+
+
+def show(rows: Sequence[Row], study: Supervised, console: Console) -> None:
+    """Print the error of every network on every task as interquartile mean and its interval."""
+    table = Table(
+        *("task", "network", "seeds", "error", "best guess", "VAA"),
+        title=QUICK_MEANS if study.quick else None,
+        box=box.SIMPLE_HEAD,
+    )
+    for runs in grouped(rows).values():
+        warmed = runs[0]["vaa_before"] is not None
+        before, after = (
+            f"{iqm([run[name] for run in runs]):.2f}" if warmed else ""
+            for name in ("vaa_before", "vaa_after")
+        )
+        table.add_row(
+            runs[0]["task"],
+            runs[0]["variant"],
+            str(len(runs)),
+            with_interval([run["error"] for run in runs], digits=3),
+            f"{runs[0]['error_without_memory']:.3f}",
+            f"{before} -> {after}" if warmed else "-",
+        )
+    console.print(table)
+
+
+def draw(rows: Sequence[Row], study: Supervised) -> Figure:
+    """Error as a share of that of the best guess, for every task and network."""
+    figure = Figure(figsize=(1.6 + 1.1 * len(study.tasks), 4.2), layout="constrained", dpi=150)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    groups = grouped(rows)
+    compared = study.variants
+    for place, variant in enumerate(compared):
+        name, shift = variant.name, 0.7 * ((place + 0.5) / len(compared) - 0.5)
+        shares = [
+            [run["error"] / run["error_without_memory"] for run in groups[f"{task}: {name}"]]
+            for task in study.tasks
+        ]
+        means = np.array([iqm(values) for values in shares])
+        reach = np.array([iqm_interval(values) for values in shares]).T
+        axes.errorbar(
+            np.arange(len(means)) + shift,
+            means,
+            yerr=np.maximum([means - reach[0], reach[1] - means], 0),  # rounding may cross them
+            ls="",
+            capsize=2,
+            elinewidth=0.8,
+            label=variant.label,
+            **variant.style,
+        )
+    axes.axhline(1, color="black", lw=0.8)
+    axes.annotate(
+        "best guess",
+        (1, 1),
+        (-2, 3),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+        fontsize=8,
+    )
+    axes.set(ylabel="error / error of the best guess", ylim=(0, None))
+    axes.set_xticks(
+        range(len(study.tasks)), [task.replace("-", "\n", 1) for task in study.tasks], fontsize=8
+    )
+    axes.spines[["top", "right"]].set_visible(False)
+    if study.quick:
+        axes.set_title(QUICK_MEANS, fontsize=9)
+    figure.legend(frameon=False, fontsize=8, loc="outside upper left", ncols=4)
+    return figure
+
+
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the study, print its table and draw its figure.
+
+    :param args: the command line; that of the process if absent
+    """
+    study = parse(Supervised, args)
+    with one_line_errors():
+        jobs = study.jobs()
+    rows = run_study(study.name, jobs, study.results, study.workers)
+    show(rows, study, Console(highlight=False, soft_wrap=True))
+    study.figure.parent.mkdir(parents=True, exist_ok=True)
+    path = study.figure.with_stem(study.figure.stem + study.name.removeprefix("supervised"))
+    draw(rows, study).savefig(path)
+
+
+if __name__ == "__main__":
+    main()

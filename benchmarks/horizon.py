@@ -13,6 +13,7 @@ Every drive of the warm-up, in double and in single layers, against none::
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -27,12 +28,16 @@ from warmrl.benchmarks.variants import Layers, Variant, variants
 from warmrl.command_line import one_line_errors, parse
 from warmrl.training import TrainConfig
 
+COLD: dict[str, Any] = {"consolidate": False, "solved_rollouts": 75}
 CERTIFY_STEPS = 600_000  # the slowest GRUs take that long to come to rest, bit by bit
 
 
 @dataclass
 class Horizon:
-    """Train agents at one length, with and without warm-up, and test them at far longer ones."""
+    """Train agents at one length, with and without warm-up, and test them at far longer ones.
+
+    Cold ones are plain recurrent PPO: neither warmed up nor consolidated, but practised for longer.
+    """
 
     length: int = 20
     """Length of the corridor in training."""
@@ -66,7 +71,12 @@ class Horizon:
         return [
             AgentJob(
                 variant.name,
-                TrainConfig(length=(self.length,), seed=seed, **variant.settings),
+                TrainConfig(
+                    length=(self.length,),
+                    seed=seed,
+                    **variant.settings,
+                    **(COLD if variant.warmup == "none" else {}),
+                ),
                 self.delays,
                 CERTIFY_STEPS if variant.warmup != "none" else 0,
             )
@@ -111,7 +121,9 @@ def draw(rows: Sequence[Row], study: Horizon) -> Figure:
     axes.set(ylabel="seeds right in every episode", ylim=(0, 1.04))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    axes.legend(
+        frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5), handlelength=4
+    )
     return figure
 
 

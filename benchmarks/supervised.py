@@ -143,24 +143,27 @@ class Supervised:
 def show(rows: Sequence[Row], study: Supervised, console: Console) -> None:
     """Print the error of every network on every task as interquartile mean and its interval."""
     table = Table(
-        *("task", "network", "seeds", "error", "best guess", "VAA"),
+        *("network", "seeds", "error", "VAA"),
         title=QUICK_MEANS if study.quick else None,
         box=box.SIMPLE_HEAD,
     )
-    for runs in grouped(rows).values():
-        warmed = runs[0]["vaa_before"] is not None
-        before, after = (
-            f"{iqm([run[name] for run in runs]):.2f}" if warmed else ""
-            for name in ("vaa_before", "vaa_after")
-        )
-        table.add_row(
-            runs[0]["task"],
-            runs[0]["variant"],
-            str(len(runs)),
-            with_interval([run["error"] for run in runs], digits=3),
-            f"{runs[0]['error_without_memory']:.3f}",
-            f"{before} -> {after}" if warmed else "-",
-        )
+    groups = grouped(rows)
+    for task in study.tasks:
+        guess = groups[f"{task}: {study.variants[0].name}"][0]["error_without_memory"]
+        table.add_section()
+        table.add_row(f"[bold]{task}", "", f"best guess {guess:.3f}")
+        for variant in study.variants:
+            runs = groups[f"{task}: {variant.name}"]
+            before, after = (
+                [run[name] for run in runs if run[name] is not None]
+                for name in ("vaa_before", "vaa_after")
+            )
+            table.add_row(
+                f"  {variant.name}",
+                str(len(runs)),
+                with_interval([run["error"] for run in runs], digits=3),
+                f"{iqm(before):.2f} -> {iqm(after):.2f}" if before else "-",
+            )
     console.print(table)
 
 
@@ -200,9 +203,8 @@ def draw(rows: Sequence[Row], study: Supervised) -> Figure:
         fontsize=8,
     )
     axes.set(ylabel="error / error of the best guess", ylim=(0, None))
-    axes.set_xticks(
-        range(len(study.tasks)), [task.replace("-", "\n", 1) for task in study.tasks], fontsize=8
-    )
+    names = ["\n".join(task.rsplit("-", 1)) for task in study.tasks]
+    axes.set_xticks(range(len(names)), names, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
     if study.quick:
         axes.set_title(QUICK_MEANS, fontsize=9)

@@ -1,6 +1,7 @@
 """Studies of agents: the runs they list, the keys these have, and tiny ones end to end."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ from torch.nn.utils import parameters_to_vector
 
 from warmrl.benchmarks import agent_job, initialisation, paper
 from warmrl.benchmarks.agent_job import AgentJob
+from warmrl.benchmarks.direct import Direct
 from warmrl.benchmarks.horizon import CERTIFY_STEPS, Horizon, draw
 from warmrl.benchmarks.horizon import main as horizon
-from warmrl.benchmarks.study import Row, read_rows
+from warmrl.benchmarks.recall import Recall
+from warmrl.benchmarks.study import Row, read_rows, run_study
 from warmrl.train import train
 from warmrl.training import TrainConfig
 from warmrl.warmup import WarmupConfig
@@ -28,6 +31,27 @@ def test_default_runs_keep_names_and_keys() -> None:
     config = TrainConfig(length=(20,), cell="gru", warmup="frame", seed=1).to_json()
     delays = [20, 200, 2_000, 20_000, 100_000]
     assert jobs[4].key == json.dumps(["gru frame", config, delays, CERTIFY_STEPS, 100])
+
+
+def never_again(job: AgentJob) -> Row:
+    raise AssertionError(f"{job.group} was run again")
+
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+PUBLISHED: list[tuple[str, list[AgentJob]]] = [
+    ("horizon", Horizon().jobs()),
+    ("direct", Direct().jobs(100) + Direct(warmups=("frame",)).jobs(200)),
+    ("recall", Recall(warmups=("frame",), seeds=2).jobs()),
+]
+
+
+@pytest.mark.parametrize(("name", "jobs"), PUBLISHED, ids=[name for name, _ in PUBLISHED])
+def test_published_runs_are_found(
+    name: str, jobs: list[AgentJob], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copy(RESULTS / f"{name}.jsonl", tmp_path)
+    monkeypatch.setattr(AgentJob, "run", never_again)
+    assert len(run_study(name, jobs, tmp_path, workers=1)) == len(jobs)
 
 
 def test_every_drive_in_double_and_single_layers() -> None:
@@ -84,10 +108,6 @@ def test_vaa_is_in_the_key_only_if_it_is_measured() -> None:
     without = AgentJob("it", config, (3,))
     assert json.loads(without.key)[2:] == [[3], 0, 100]
     assert json.loads(AgentJob("it", config, (3,), vaa_steps=7).key)[2:] == [[3], 0, 100, 7]
-
-
-def never_again(job: AgentJob) -> Row:
-    raise AssertionError(f"{job.group} was run again")
 
 
 def quick(tmp_path: Path, *args: str) -> list[str]:

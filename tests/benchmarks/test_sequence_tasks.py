@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from warmrl.benchmarks.sequence_tasks import (
@@ -52,6 +52,7 @@ def test_copy_first_asks_for_the_first() -> None:
     assert torch.equal(y, x[:1])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 6), st.integers(1, 4), st.integers(0, 5), st.integers(0, 99))
 def test_denoising_asks_for_the_flagged(pad: int, n_values: int, more: int, seed: int) -> None:
     length = pad + n_values + more

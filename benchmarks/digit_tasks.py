@@ -62,7 +62,7 @@ class Digits(SequenceTask):
         if self.permuted:
             order = torch.Generator().manual_seed(0)  # one order in all runs
             pixels = pixels[:, torch.randperm(pixels.shape[1], generator=order)]
-        steps = pixels.unflatten(1, (-1, self.n_inputs)).transpose(0, 1)  # (steps, n, I)
+        steps = pixels.reshape(len(pixels), -1, self.n_inputs).transpose(0, 1)  # (steps, n, I)
         return Sequences(F.pad(steps, (0, 0, 0, 0, 0, self.black)), labels[which][None])
 
 

@@ -173,7 +173,7 @@ class SequenceJob:
         best = copy.deepcopy(network.state_dict())
         for _ in range(self.sizes.epochs):
             order = torch.randperm(train.inputs.shape[1], generator=generator)
-            for which in order.split(BATCH):
+            for which in torch.split(order, BATCH):
                 x, y = train.of(which)
                 optimiser.zero_grad()
                 loss = self.task.loss(network(x, len(y)), y)
@@ -196,7 +196,7 @@ class SequenceJob:
         """Mean of a measure of outputs and targets over all sequences."""
         n = sequences.inputs.shape[1]
         total = 0.0
-        for which in torch.arange(n).split(AT_ONCE):
+        for which in torch.split(torch.arange(n), AT_ONCE):
             x, y = sequences.of(which)
             total += len(which) * measure(network(x, len(y)), y).item()
         return total / n

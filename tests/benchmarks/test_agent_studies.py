@@ -18,7 +18,7 @@ from warmrl.benchmarks.horizon import main as horizon
 from warmrl.benchmarks.recall import Recall
 from warmrl.benchmarks.study import Row, read_rows, run_study
 from warmrl.train import train
-from warmrl.training import TrainConfig
+from warmrl.training import TrainConfig, build_model
 from warmrl.warmup import WarmupConfig
 
 TINY: dict[str, Any] = agent_job.QUICK | {"n_envs": 4, "n_steps": 16, "total_timesteps": 64}
@@ -68,7 +68,9 @@ def test_every_drive_in_double_and_single_layers() -> None:
         {"group": job.group, "success": dict.fromkeys(map(str, study.delays), 1.0)} for job in jobs
     ]
     (axes,) = draw(rows, study).axes
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    legend = axes.get_legend()
+    assert legend is not None
+    labels = [text.get_text() for text in legend.get_texts()]
     assert labels[:2] == ["GRU, cold", "GRU, half-warmed (gaussian)"]
     assert labels[-1] == "GRU, warmed, single"
 
@@ -88,10 +90,9 @@ def test_a_job_trains_what_the_script_trains(
     built: list[Any] = []
 
     def build(*args: Any) -> Any:
-        built.append(agent_job_build(*args))
+        built.append(build_model(*args))
         return built[0]
 
-    agent_job_build = agent_job.build_model
     monkeypatch.setattr(agent_job, "build_model", build)
     row = AgentJob("it", config, (3,), episodes=2, vaa_steps=vaa_steps).run()
 

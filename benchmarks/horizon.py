@@ -23,7 +23,7 @@ from rich.console import Console
 from scipy import stats
 
 from warmrl.benchmarks.agent_job import AgentJob, show
-from warmrl.benchmarks.study import Row, grouped, run_study
+from warmrl.benchmarks.study import Row, Study, grouped
 from warmrl.benchmarks.variants import Layers, Variant, variants
 from warmrl.command_line import one_line_errors, parse
 from warmrl.training import TrainConfig
@@ -33,7 +33,7 @@ CERTIFY_STEPS = 600_000  # the slowest GRUs take that long to come to rest, bit 
 
 
 @dataclass
-class Horizon:
+class Horizon(Study):
     """Train agents at one length, with and without warm-up, and test them at far longer ones.
 
     Cold ones are plain recurrent PPO: neither warmed up nor consolidated, but practised for longer.
@@ -47,14 +47,8 @@ class Horizon:
     """Warm-ups."""
     layers: tuple[Layers, ...] = ("double",)
     """Double layers, of which half is warmed up, or single ones."""
-    seeds: int = 10
-    """Seeds per combination."""
     delays: tuple[int, ...] = (20, 200, 2_000, 20_000, 100_000)
     """Lengths tested."""
-    workers: int = 2
-    """Runs side by side, each on one core."""
-    results: Path = Path("benchmarks/results")
-    """Where finished runs are kept; the study goes on from there."""
     figure: Path = Path("docs/images/horizon.png")
     """Where the figure is written."""
 
@@ -135,7 +129,7 @@ def main(args: Sequence[str] | None = None) -> None:
     study = parse(Horizon, args)
     with one_line_errors():
         jobs = study.jobs()
-    rows = run_study("horizon", jobs, study.results, study.workers)
+    rows = study.rows("horizon", jobs)
     show(rows, study.delays, Console(highlight=False, soft_wrap=True))
     study.figure.parent.mkdir(parents=True, exist_ok=True)
     draw(rows, study).savefig(study.figure)

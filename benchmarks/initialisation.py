@@ -1,6 +1,7 @@
 """Initial weights, local stability and warm-up: what each makes of memory, and of learning.
 
-Every network is trained on the T-maze of length 20; VAA is measured before and after training.
+Every network is trained on the T-maze of length 20, and none is consolidated, which would give them
+all attractors in the end; VAA is measured before and after training.
 Makes a table of docs/benchmarks.md::
 
     python benchmarks/initialisation.py
@@ -9,13 +10,12 @@ Makes a table of docs/benchmarks.md::
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
 from warmrl.agents import INITIALISERS
 from warmrl.benchmarks.agent_job import QUICK, AgentJob, show
-from warmrl.benchmarks.study import QUICK_MEANS, QUICK_SEEDS, run_study
+from warmrl.benchmarks.study import QuickStudy
 from warmrl.benchmarks.variants import Layers, Variant, is_defined
 from warmrl.command_line import one_line_errors, parse
 from warmrl.training import TrainConfig
@@ -26,7 +26,7 @@ QUICK_VAA_STEPS = 200
 
 
 @dataclass
-class Initialisation:
+class Initialisation(QuickStudy):
     """Train from every initialisation, after local stability, and after a warm-up."""
 
     length: int = 20
@@ -38,18 +38,10 @@ class Initialisation:
     ones, other cells orthogonal ones: these are what is warmed up."""
     layers: Layers = "double"
     """Double or single layers; of double ones half is prepared, and measured."""
-    seeds: int = 10
-    """Seeds per combination."""
     delays: tuple[int, ...] = (20, 2_000)
     """Lengths tested."""
     vaa_steps: int = 10_000
     """Steps of constant input after which VAA is measured."""
-    quick: bool = False
-    """Only to see that everything runs: tiny networks that learn next to nothing."""
-    workers: int = 2
-    """Runs side by side, each on one core."""
-    results: Path = Path("benchmarks/results")
-    """Where finished runs are kept; the study goes on from there."""
 
     @property
     def variants(self) -> Iterator[Variant]:
@@ -73,13 +65,14 @@ class Initialisation:
                 TrainConfig(
                     length=(self.length,),
                     seed=seed,
+                    consolidate=False,
                     **variant.settings,
                     **(QUICK if self.quick else {}),
                 ),
                 self.delays,
                 vaa_steps=QUICK_VAA_STEPS if self.quick else self.vaa_steps,
             )
-            for seed in range(min(self.seeds, QUICK_SEEDS) if self.quick else self.seeds)
+            for seed in range(self.seeds)
             for variant in self.variants
         ]
 
@@ -92,10 +85,8 @@ def main(args: Sequence[str] | None = None) -> None:
     study = parse(Initialisation, args)
     with one_line_errors():
         jobs = study.jobs()
-    name = "initialisation-quick" if study.quick else "initialisation"
-    rows = run_study(name, jobs, study.results, study.workers)
-    console = Console(highlight=False, soft_wrap=True)
-    show(rows, study.delays, console, QUICK_MEANS if study.quick else None)
+    rows = study.rows("initialisation" + study.suffix, jobs)
+    show(rows, study.delays, Console(highlight=False, soft_wrap=True), study.title)
 
 
 if __name__ == "__main__":

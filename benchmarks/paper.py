@@ -10,7 +10,6 @@ with the settings of ``train.py``. Makes a table of docs/benchmarks.md::
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -18,7 +17,7 @@ from rich.console import Console
 from warmrl.agents import CELLS
 from warmrl.benchmarks.agent_job import QUICK, AgentJob, show
 from warmrl.benchmarks.direct import BUDGETS, SETTINGS
-from warmrl.benchmarks.study import QUICK_MEANS, QUICK_SEEDS, run_study
+from warmrl.benchmarks.study import QuickStudy
 from warmrl.benchmarks.variants import PAPER, Layers, variants
 from warmrl.command_line import one_line_errors, parse
 from warmrl.training import TrainConfig
@@ -45,23 +44,17 @@ class PaperConfig(TrainConfig):
 
 
 @dataclass
-class Paper:
+class Paper(QuickStudy):
     """Train with and without the published warm-up, by PPO."""
 
     lengths: tuple[int, ...] = (20, 100, 200)
     """Lengths of the corridor, each trained on and tested."""
     cells: tuple[str, ...] = tuple(CELLS)
     """Recurrent cells."""
-    layers: tuple[Layers, ...] = ("single",)
-    """Single layers, warmed up as a whole, or double ones, of which half is."""
     seeds: int = 5
     """Seeds per combination."""
-    quick: bool = False
-    """Only to see that everything runs: tiny networks that learn next to nothing."""
-    workers: int = 2
-    """Runs side by side, each on one core."""
-    results: Path = Path("benchmarks/results")
-    """Where finished runs are kept; the study goes on from there."""
+    layers: tuple[Layers, ...] = ("single",)
+    """Single layers, warmed up as a whole, or double ones, of which half is."""
 
     def jobs(self, length: int) -> list[AgentJob]:
         """All runs at one length.
@@ -80,13 +73,14 @@ class Paper:
                     length=(length,),
                     seed=seed,
                     solved_rollouts=10,
+                    consolidate=False,
                     **variant.settings
                     | {"warmup": DRIVES.get(variant.warmup, variant.warmup)}
                     | settings,
                 ),
                 (length,),
             )
-            for seed in range(min(self.seeds, QUICK_SEEDS) if self.quick else self.seeds)
+            for seed in range(self.seeds)
             for variant in variants(self.cells, (PAPER, "none"), self.layers)
         ]
 
@@ -100,10 +94,8 @@ def main(args: Sequence[str] | None = None) -> None:
     with one_line_errors():
         jobs = {length: study.jobs(length) for length in study.lengths}
     for length, runs in jobs.items():
-        name = "paper-quick" if study.quick else "paper"
-        rows = run_study(name, runs, study.results, study.workers)
-        console = Console(highlight=False, soft_wrap=True)
-        show(rows, (length,), console, QUICK_MEANS if study.quick else None)
+        rows = study.rows("paper" + study.suffix, runs)
+        show(rows, (length,), Console(highlight=False, soft_wrap=True), study.title)
 
 
 if __name__ == "__main__":

@@ -45,7 +45,7 @@ class Sizes:
     n_test: int = 1_000
     """sequences on which its error is taken"""
     epochs: int = 10
-    """passes over the sequences to learn from"""
+    """times that as many sequences are learned from; where a task has fewer, each more often"""
     learning_rate: float = 1e-3
     """step size of Adam"""
     warmup_steps: int = 200
@@ -172,7 +172,7 @@ class SequenceJob:
         curve = [self.mean(network, valid, self.task.loss)]
         best = copy.deepcopy(network.state_dict())
         for _ in range(self.sizes.epochs):
-            order = torch.randperm(train.inputs.shape[1], generator=generator)
+            order = order_of_epoch(train.inputs.shape[1], self.sizes.n_train, generator)
             for which in torch.split(order, BATCH):
                 x, y = train.of(which)
                 optimiser.zero_grad()
@@ -200,3 +200,9 @@ class SequenceJob:
             x, y = sequences.of(which)
             total += len(which) * measure(network(x, len(y)), y).item()
         return total / n
+
+
+def order_of_epoch(n: int, n_train: int, generator: torch.Generator) -> Tensor:
+    """The numbers of n sequences shuffled, and again until there are about ``n_train``."""
+    passes = max(1, round(n_train / n))
+    return torch.cat([torch.randperm(n, generator=generator) for _ in range(passes)])

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,6 @@ from warmrl.checks import check_integer
 
 Row = dict[str, Any]
 QUICK_SEEDS = 2
-QUICK_MEANS = "quick: tiny networks, hardly trained"
 
 
 class Job(Protocol):
@@ -35,13 +35,58 @@ class Job(Protocol):
         ...
 
 
+@dataclass(kw_only=True)
+class Study:
+    """What every study can be told at the command line.
+
+    :raises ValueError: if there is no seed, or no process
+    """
+
+    seeds: int = 10
+    """Seeds per combination."""
+    workers: int = 2
+    """Runs side by side, each on one core."""
+    results: Path = Path("benchmarks/results")
+    """Where finished runs are kept; the study goes on from there."""
+
+    def __post_init__(self) -> None:
+        check_integer("seeds", self.seeds, 1)
+        check_integer("workers", self.workers, 1)
+
+    def rows(self, name: str, jobs: Sequence[Job]) -> list[Row]:
+        """Run what is not done yet, see :func:`run_study`."""
+        return run_study(name, jobs, self.results, self.workers)
+
+
+@dataclass(kw_only=True)
+class QuickStudy(Study):
+    """A study that can also be tried in minutes."""
+
+    quick: bool = False
+    """Only to see that everything runs: tiny networks that learn next to nothing."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.quick:
+            self.seeds = min(self.seeds, QUICK_SEEDS)
+
+    @property
+    def suffix(self) -> str:
+        """Of the names of its files, so that a quick run spoils no other."""
+        return "-quick" if self.quick else ""
+
+    @property
+    def title(self) -> str | None:
+        """Of its tables and figures."""
+        return "quick: tiny networks, hardly trained" if self.quick else None
+
+
 def run_study(name: str, jobs: Sequence[Job], folder: Path, workers: int) -> list[Row]:
     """Run what is not done yet; every finished run is one line of ``folder/name.jsonl``.
 
     :param workers: processes side by side, each on one core; with 1 all runs are in this one
     :return: the rows of all jobs, in their order
     """
-    check_integer("workers", workers, 1)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.jsonl"
     done = {row["key"]: row for row in read_rows(path)}
@@ -63,8 +108,11 @@ def _finished(jobs: Sequence[Job], workers: int) -> Iterator[Row]:
         return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for future in as_completed([pool.submit(_finish, job) for job in jobs]):
-            yield future.result()
+        try:
+            for future in as_completed([pool.submit(_finish, job) for job in jobs]):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # or all others would still run, and be lost
 
 
 def _finish(job: Job) -> Row:

@@ -25,13 +25,11 @@ from warmrl.benchmarks.digit_tasks import Digits
 from warmrl.benchmarks.sequence_job import SequenceJob, Sizes
 from warmrl.benchmarks.sequence_tasks import Addition, Copy, CopyFirst, Denoising, SequenceTask
 from warmrl.benchmarks.study import (
-    QUICK_MEANS,
-    QUICK_SEEDS,
+    QuickStudy,
     Row,
     grouped,
     iqm,
     iqm_interval,
-    run_study,
     with_interval,
 )
 from warmrl.benchmarks.variants import Layers, Variant, variants
@@ -82,7 +80,7 @@ QUICK = Sizes(
 
 
 @dataclass
-class Supervised:
+class Supervised(QuickStudy):
     """Train networks on supervised tasks of memory, with and without warm-up."""
 
     tasks: tuple[str, ...] = NAMES
@@ -99,14 +97,8 @@ class Supervised:
     """Seeds per combination."""
     full: bool = False
     """The published sizes, of networks, tasks and training; without it all are smaller."""
-    quick: bool = False
-    """Only to see that everything runs: tiny networks that learn next to nothing."""
     mnist: Path | None = None
     """Folder of MNIST's files, in place of the small digits of scikit-learn."""
-    workers: int = 2
-    """Runs side by side, each on one core."""
-    results: Path = Path("benchmarks/results")
-    """Where finished runs are kept; the study goes on from there."""
     figure: Path = Path("docs/images/supervised.png")
     """Where the figure is written."""
 
@@ -116,9 +108,9 @@ class Supervised:
         return QUICK if self.quick else PUBLISHED if self.full else Sizes()
 
     @property
-    def name(self) -> str:
-        """Of its rows and its figure; those of one kind of sizes are kept from the others."""
-        return "supervised" + ("-quick" if self.quick else "-full" if self.full else "")
+    def suffix(self) -> str:
+        """Of the names of its files; those of one kind of sizes are kept from the others."""
+        return super().suffix or ("-full" if self.full else "")
 
     def jobs(self) -> list[SequenceJob]:
         """All runs of the study.
@@ -129,7 +121,7 @@ class Supervised:
         tasks = {name: known[check_choice("tasks", name, known)]() for name in self.tasks}
         return [
             SequenceJob(name, task, variant, self.sizes, seed)
-            for seed in range(min(self.seeds, QUICK_SEEDS) if self.quick else self.seeds)
+            for seed in range(self.seeds)
             for name, task in tasks.items()
             for variant in self.variants
         ]
@@ -144,7 +136,7 @@ def show(rows: Sequence[Row], study: Supervised, console: Console) -> None:
     """Print the error of every network on every task as interquartile mean and its interval."""
     table = Table(
         *("network", "seeds", "error", "VAA"),
-        title=QUICK_MEANS if study.quick else None,
+        title=study.title,
         box=box.SIMPLE_HEAD,
     )
     groups = grouped(rows)
@@ -206,8 +198,7 @@ def draw(rows: Sequence[Row], study: Supervised) -> Figure:
     names = ["\n".join(task.rsplit("-", 1)) for task in study.tasks]
     axes.set_xticks(range(len(names)), names, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    if study.quick:
-        axes.set_title(QUICK_MEANS, fontsize=9)
+    axes.set_title(study.title or "", fontsize=9)
     figure.legend(frameon=False, fontsize=8, loc="outside upper left", ncols=4)
     return figure
 
@@ -220,10 +211,10 @@ def main(args: Sequence[str] | None = None) -> None:
     study = parse(Supervised, args)
     with one_line_errors():
         jobs = study.jobs()
-    rows = run_study(study.name, jobs, study.results, study.workers)
+    rows = study.rows("supervised" + study.suffix, jobs)
     show(rows, study, Console(highlight=False, soft_wrap=True))
     study.figure.parent.mkdir(parents=True, exist_ok=True)
-    path = study.figure.with_stem(study.figure.stem + study.name.removeprefix("supervised"))
+    path = study.figure.with_stem(study.figure.stem + study.suffix)
     draw(rows, study).savefig(path)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from torch.nn.utils import parameters_to_vector
 from warmrl.benchmarks import agent_job, initialisation, paper
 from warmrl.benchmarks.agent_job import AgentJob
 from warmrl.benchmarks.direct import Direct
+from warmrl.benchmarks.direct import main as direct
 from warmrl.benchmarks.horizon import CERTIFY_STEPS, Horizon, draw
 from warmrl.benchmarks.horizon import main as horizon
 from warmrl.benchmarks.recall import Recall
+from warmrl.benchmarks.recall import main as recall
 from warmrl.benchmarks.study import Row, read_rows, run_study
 from warmrl.train import train
 from warmrl.training import TrainConfig, build_model
@@ -75,11 +78,29 @@ def test_every_drive_in_double_and_single_layers() -> None:
     assert labels[-1] == "GRU, warmed, single"
 
 
-def test_a_wrong_name_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("main", "args", "message"),
+    [
+        (horizon, ["--warmups", "hot"], "warmup='hot' must be one of none, "),
+        (horizon, ["--seeds", "0"], "seeds=0 must be at least 1"),
+        (direct, ["--lengths", "50"], "lengths=50 must be of 100, 200"),
+        (recall, ["--distractor", "fog"], "distractor='fog' must be one of "),
+        (initialisation.main, ["--inits", "warm"], "init='warm' is unknown; it must be one of "),
+        (paper.main, ["--workers", "0"], "workers=0 must be at least 1"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    main: Callable[[list[str]], None],
+    args: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with pytest.raises(SystemExit) as stopped:
-        horizon(["--warmups", "hot"])
+        main([*args, "--results", str(tmp_path)])
     assert stopped.value.code == 2
-    assert capsys.readouterr().err.startswith("error: warmup='hot' must be one of none, ")
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("vaa_steps", [0, 5])
@@ -168,3 +189,4 @@ def test_the_settings_of_the_paper() -> None:
     for config in (warmed, cold):
         assert (config.n_layers, config.hidden_size, config.gamma) == (2, 32, 0.98)
         assert config.double is False
+        assert config.consolidate is False

@@ -8,7 +8,12 @@ import pytest
 import torch
 
 from warmrl.agents import CELLS
-from warmrl.benchmarks.sequence_job import SequenceJob, SequenceNetwork, Sizes
+from warmrl.benchmarks.sequence_job import (
+    SequenceJob,
+    SequenceNetwork,
+    Sizes,
+    order_of_epoch,
+)
 from warmrl.benchmarks.sequence_tasks import Copy, CopyFirst
 from warmrl.benchmarks.study import Row
 from warmrl.benchmarks.variants import Variant
@@ -52,6 +57,12 @@ def test_it_keeps_its_best() -> None:
     curve = hopeless.fit(network, train, valid, generator)
     assert max(curve[1:]) > curve[0]
     assert hopeless.mean(network, valid, hopeless.task.loss) == min(curve)
+
+
+@pytest.mark.parametrize(("n_train", "passes"), [(2, 1), (4, 1), (9, 2), (12, 3)])
+def test_an_epoch_goes_through_few_sequences_more_often(n_train: int, passes: int) -> None:
+    order = order_of_epoch(4, n_train, torch.Generator().manual_seed(0))
+    assert [sorted(part) for part in order.reshape(passes, 4).tolist()] == passes * [[0, 1, 2, 3]]
 
 
 @pytest.mark.parametrize("warmup", [*WARMUPS, "paper"])

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from warmrl.benchmarks.study import (
+    QuickStudy,
+    Study,
     grouped,
     iqm,
     iqm_interval,
@@ -54,9 +56,27 @@ def test_a_run_that_fails_keeps_those_before(tmp_path: Path) -> None:
     assert json.loads(line)["key"] == "0"
 
 
-def test_at_least_one_process(tmp_path: Path) -> None:
+def test_at_least_one() -> None:
+    with pytest.raises(ValueError, match="seeds=0 must be at least 1"):
+        Study(seeds=0)
     with pytest.raises(ValueError, match="workers=0 must be at least 1"):
-        run_study("it", [], tmp_path, workers=0)
+        Study(workers=0)
+
+
+def test_after_a_failure_no_process_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "file").touch()
+    others = [Noted(seed, tmp_path / "file", seconds=0.1) for seed in range(1, 41)]
+    with pytest.raises(IsADirectoryError):
+        run_study("it", [*jobs([0], tmp_path), *others], tmp_path, workers=2)
+    assert len((tmp_path / "file").read_text().split()) < 40
+
+
+def test_a_quick_study_has_few_seeds_and_files_of_its_own() -> None:
+    usual, quick = QuickStudy(seeds=5), QuickStudy(seeds=5, quick=True)
+    assert (usual.seeds, usual.suffix, usual.title) == (5, "", None)
+    assert (quick.seeds, quick.suffix) == (2, "-quick")
+    assert "quick" in (quick.title or "")
 
 
 def test_groups_are_in_the_order_of_the_study() -> None:

@@ -78,10 +78,12 @@ def test_all_variants(mnist: Path) -> None:
     jobs = study.jobs()
     assert len({job.key for job in jobs}) == 2 * 2 * 2 * 2
     assert len({job.group for job in jobs}) == 2 * 2 * 2
-    assert {study.name for study in (study, supervised.Supervised(quick=True))} == {
-        "supervised",
-        "supervised-quick",
-    }
+
+
+def test_files_of_every_kind_of_sizes() -> None:
+    assert supervised.Supervised().suffix == ""
+    assert supervised.Supervised(full=True).suffix == "-full"
+    assert supervised.Supervised(full=True, quick=True).suffix == "-quick"
 
 
 @pytest.mark.parametrize(

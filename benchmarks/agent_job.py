@@ -8,16 +8,18 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from warmrl.agents import Agent, RecurrentPPO
-from warmrl.benchmarks.study import Row, grouped, with_interval
+from warmrl.benchmarks.study import Row, grouped, iqm, with_interval
 from warmrl.evaluation import CannotCertify, certify, sweep
 from warmrl.train import train, warm
 from warmrl.training import TrainConfig, build_env, build_model, task_of
 from warmrl.warmup import WarmupResult, random_rollouts, reachable_vaa
 
+VAA = ("vaa_untrained", "vaa_trained")
 QUICK: dict[str, Any] = {
     "n_envs": 8,
     "n_steps": 64,
@@ -127,31 +129,32 @@ def show(
 ) -> None:
     """Print success as interquartile mean, its interval, and how many seeds are perfect.
 
-    VAA is shown where it was measured, before and after training.
+    VAA before and after training, and certificates, are shown where they were asked for.
     """
     measured = any(row.get("vaa_trained") is not None for row in rows)
-    vaa = {"vaa_untrained": "VAA untrained", "vaa_trained": "VAA trained"} if measured else {}
-    tested = [f"{delay:,}" for delay in delays]
-    table = Table(
-        "agent", *vaa.values(), "solved", "steps, median", *tested, "certified", title=title
-    )
+    sought = any(row["certificate"] for row in rows)
+    optional = [name for name, shown in (("VAA", measured), ("certified", sought)) if shown]
+    table = Table("agent", title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in ("solved", "steps", *optional, "delay", "success", "perfect"):
+        table.add_column(name, no_wrap=True)
     for group, runs in grouped(rows).items():
-        sought = [run["certificate"] for run in runs if run["certificate"]]
-        certified = sum(certificate["holds"] for certificate in sought)
         solved = sum(run["solved_at"] is not None for run in runs)
-        table.add_row(
-            group,
-            *(with_interval([run[name] for run in runs]) for name in vaa),
-            f"{solved}/{len(runs)}",
-            median_steps(runs),
-            *(success(runs, delay) for delay in delays),
-            f"{certified}/{len(runs)}" if sought else "-",
-        )
+        agent = [group, f"{solved}/{len(runs)}", median_steps(runs)]
+        if measured:
+            before, after = (iqm([run[name] for run in runs]) for name in VAA)
+            agent.append(f"{before:.2f} -> {after:.2f}")
+        if sought:
+            agent.append(certified(runs))
+        table.add_section()
+        for delay in delays:
+            rates = [run["success"][str(delay)] for run in runs]
+            perfect = sum(rate == 1.0 for rate in rates)
+            table.add_row(*agent, f"{delay:,}", with_interval(rates), f"{perfect}/{len(runs)}")
+            agent = [""] * len(agent)
     console.print(table)
 
 
-def success(rows: Sequence[Row], delay: int) -> str:
-    """Success at one delay, and how many seeds are perfect."""
-    rates = [row["success"][str(delay)] for row in rows]
-    perfect = sum(rate == 1.0 for rate in rates)
-    return f"{with_interval(rates)}\n{perfect}/{len(rates)} perfect"
+def certified(rows: Sequence[Row]) -> str:
+    """How many runs have a certificate; a hyphen where none was sought."""
+    found = [row["certificate"]["holds"] for row in rows if row["certificate"]]
+    return f"{sum(found)}/{len(rows)}" if found else "-"

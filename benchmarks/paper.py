@@ -16,7 +16,7 @@ from rich.console import Console
 
 from warmrl.agents import CELLS
 from warmrl.benchmarks.agent_job import QUICK, AgentJob, show
-from warmrl.benchmarks.direct import BUDGETS, SETTINGS
+from warmrl.benchmarks.direct import SETTINGS
 from warmrl.benchmarks.study import QuickStudy
 from warmrl.benchmarks.variants import PAPER, Layers, variants
 from warmrl.command_line import one_line_errors, parse
@@ -29,6 +29,7 @@ PUBLISHED: dict[str, Any] = {
     "gamma": 0.98,
     "warmup_steps": 100,
 }
+BUDGETS = {20: 1_000_000, 100: 2_000_000, 200: 3_000_000}
 DRIVES = {PAPER: "gaussian"}  # what the configuration of a run says, see PaperConfig
 
 

@@ -1,6 +1,8 @@
 """Studies of agents: the runs they list, the keys these have, and tiny ones end to end."""
 
+import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +10,12 @@ from typing import Any
 
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
 
 from warmrl.benchmarks import agent_job, initialisation, paper
-from warmrl.benchmarks.agent_job import AgentJob
+from warmrl.benchmarks.agent_job import AgentJob, show
 from warmrl.benchmarks.direct import Direct
 from warmrl.benchmarks.direct import main as direct
 from warmrl.benchmarks.horizon import CERTIFY_STEPS, Horizon, draw
@@ -55,6 +58,43 @@ def test_published_runs_are_found(
     shutil.copy(RESULTS / f"{name}.jsonl", tmp_path)
     monkeypatch.setattr(AgentJob, "run", never_again)
     assert len(run_study(name, jobs, tmp_path, workers=1)) == len(jobs)
+
+
+def table(*rows: Row) -> list[list[str]]:
+    """The words of its lines, where there are 80 columns."""
+    console = Console(width=80, record=True, file=io.StringIO())
+    shared = {"steps": 2_000_000, "certificate": None}
+    show([shared | row for row in rows], (20, 100_000), console, "a title")
+    lines = [re.split("  +", line.strip()) for line in console.export_text().splitlines()]
+    return [line for line in lines if line != [""]]
+
+
+def test_a_table_with_certificates() -> None:
+    perfect, half = {"20": 1.0, "100000": 1.0}, {"20": 1.0, "100000": 0.5}
+    lines = table(
+        {"group": "a", "solved_at": 120_000, "success": perfect, "certificate": {"holds": True}},
+        {"group": "a", "solved_at": 140_000, "success": perfect, "certificate": {"holds": False}},
+        {"group": "b", "solved_at": None, "success": half},
+    )
+    assert lines[:2] == [
+        ["a title"],
+        ["agent", "solved", "steps", "certified", "delay", "success", "perfect"],
+    ]
+    assert lines[3:] == [
+        ["a", "2/2", "0.13 M", "1/2", "20", "1.00 [1.00, 1.00]", "2/2"],
+        ["100,000", "1.00 [1.00, 1.00]", "2/2"],
+        ["b", "0/1", "> 2.0 M", "-", "20", "1.00 [1.00, 1.00]", "1/1"],
+        ["100,000", "0.50 [0.50, 0.50]", "0/1"],
+    ]
+
+
+def test_a_table_with_vaa() -> None:
+    success = {"20": 1.0, "100000": 1.0}
+    row = {"group": "lstm none, mixed", "solved_at": 120_000, "success": success}
+    lines = table(row | {"vaa_untrained": 1.0, "vaa_trained": 0.5})
+    assert lines[1] == ["agent", "solved", "steps", "VAA", "delay", "success", "perfect"]
+    assert lines[3][-5:] == ["0.12 M", "1.00 -> 0.50", "20", "1.00 [1.00, 1.00]", "1/1"]
+    assert lines[-1][-3:] == ["100,000", "1.00 [1.00, 1.00]", "1/1"]
 
 
 def test_every_drive_in_double_and_single_layers() -> None:

@@ -142,15 +142,17 @@ def show(
         agent = [group, f"{solved}/{len(runs)}", median_steps(runs)]
         if measured:
             before, after = (iqm([run[name] for run in runs]) for name in VAA)
-            agent.append(f"{before:.2f} -> {after:.2f}")
+            agent.append(f"{before:.3f} ->\n{after:.3f}")
         if sought:
             agent.append(certified(runs))
+        rates = [[run["success"][str(delay)] for run in runs] for delay in delays]
         table.add_section()
-        for delay in delays:
-            rates = [run["success"][str(delay)] for run in runs]
-            perfect = sum(rate == 1.0 for rate in rates)
-            table.add_row(*agent, f"{delay:,}", with_interval(rates), f"{perfect}/{len(runs)}")
-            agent = [""] * len(agent)
+        table.add_row(
+            *agent,
+            "\n".join(f"{delay:,}" for delay in delays),
+            "\n".join(map(with_interval, rates)),
+            "\n".join(f"{rate.count(1.0)}/{len(runs)}" for rate in rates),
+        )
     console.print(table)
 
 

@@ -154,7 +154,7 @@ def show(rows: Sequence[Row], study: Supervised, console: Console) -> None:
                 f"  {variant.name}",
                 str(len(runs)),
                 with_interval([run["error"] for run in runs], digits=3),
-                f"{iqm(before):.2f} -> {iqm(after):.2f}" if before else "-",
+                f"{iqm(before):.3f} -> {iqm(after):.3f}" if before else "-",
             )
     console.print(table)
 

@@ -90,11 +90,12 @@ def test_a_table_with_certificates() -> None:
 
 def test_a_table_with_vaa() -> None:
     success = {"20": 1.0, "100000": 1.0}
-    row = {"group": "lstm none, mixed", "solved_at": 120_000, "success": success}
+    row = {"group": "lstm stability, radius 0.5", "solved_at": 120_000, "success": success}
     lines = table(row | {"vaa_untrained": 1.0, "vaa_trained": 0.5})
     assert lines[1] == ["agent", "solved", "steps", "VAA", "delay", "success", "perfect"]
-    assert lines[3][-5:] == ["0.12 M", "1.00 -> 0.50", "20", "1.00 [1.00, 1.00]", "1/1"]
-    assert lines[-1][-3:] == ["100,000", "1.00 [1.00, 1.00]", "1/1"]
+    first = ["lstm", "1/1", "0.12 M", "1.000 ->", "20", "1.00 [1.00, 1.00]", "1/1"]
+    second = ["stability,", "0.500", "100,000", "1.00 [1.00, 1.00]", "1/1"]
+    assert lines[3:] == [first, second, ["radius 0.5"]]
 
 
 def test_every_drive_in_double_and_single_layers() -> None:

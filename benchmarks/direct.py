@@ -6,14 +6,15 @@ one of 256. Makes a table of docs/benchmarks.md::
     python benchmarks/direct.py
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import tyro
 from rich.console import Console
 
-from warmrl.benchmarks.study import Job, run_study, show
+from warmrl.benchmarks.agent_job import AgentJob, show
+from warmrl.benchmarks.study import Study
+from warmrl.command_line import one_line_errors, parse
 from warmrl.training import TrainConfig
 
 BUDGETS = {100: 3_000_000, 200: 5_000_000}
@@ -21,7 +22,7 @@ SETTINGS: dict[int, dict[str, Any]] = {100: {}, 200: {"n_steps": 256, "n_minibat
 
 
 @dataclass
-class Direct:
+class Direct(Study):
     """Train on long mazes directly, with and without warm-up."""
 
     lengths: tuple[int, ...] = (100, 200)
@@ -30,17 +31,16 @@ class Direct:
     """Recurrent cell."""
     warmups: tuple[str, ...] = ("frame", "none")
     """Warm-ups."""
-    seeds: int = 10
-    """Seeds per combination."""
-    workers: int = 2
-    """Runs side by side, each on one core."""
-    results: Path = Path("benchmarks/results")
-    """Where finished runs are kept; the study goes on from there."""
 
-    def jobs(self, length: int) -> list[Job]:
-        """All runs at one length."""
+    def jobs(self, length: int) -> list[AgentJob]:
+        """All runs at one length.
+
+        :raises ValueError: for a name that does not exist, or another length
+        """
+        if length not in BUDGETS:
+            raise ValueError(f"lengths={length} must be of {', '.join(map(str, BUDGETS))}")
         return [
-            Job(
+            AgentJob(
                 f"{self.cell} {warmup}, length {length}",
                 TrainConfig(
                     length=(length,),
@@ -59,11 +59,16 @@ class Direct:
         ]
 
 
-def main() -> None:
-    """Run the study and print a table for every length."""
-    study = tyro.cli(Direct)
-    for length in study.lengths:
-        rows = run_study("direct", study.jobs(length), study.results, study.workers)
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the study and print a table for every length.
+
+    :param args: the command line; that of the process if absent
+    """
+    study = parse(Direct, args)
+    with one_line_errors():
+        jobs = {length: study.jobs(length) for length in study.lengths}
+    for length, runs in jobs.items():
+        rows = study.rows("direct", runs)
         show(rows, (length, 100 * length), Console(highlight=False, soft_wrap=True))
 
 

@@ -3,6 +3,11 @@
 Makes the table of docs/benchmarks.md and the README's first figure::
 
     python benchmarks/horizon.py
+
+Every drive of the warm-up, in double and in single layers, against none::
+
+    python benchmarks/horizon.py --warmups frame rollout gaussian none --layers double single \\
+        --figure docs/images/drives.png
 """
 
 from collections.abc import Sequence
@@ -11,24 +16,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from rich.console import Console
 from scipy import stats
 
-from warmrl.benchmarks.study import Job, Row, grouped, run_study, show
+from warmrl.benchmarks.agent_job import AgentJob, show
+from warmrl.benchmarks.study import Row, Study, grouped
+from warmrl.benchmarks.variants import Layers, Variant, variants
+from warmrl.command_line import one_line_errors, parse
 from warmrl.training import TrainConfig
 
-COLOURS = {"none": "#8c8c8c", "gaussian": "#6aa84f", "rollout": "#3d85c6", "frame": "#d9480f"}
-DASHES = {"gru": "-", "lstm": "--"}
 COLD: dict[str, Any] = {"consolidate": False, "solved_rollouts": 75}
 CERTIFY_STEPS = 600_000  # the slowest GRUs take that long to come to rest, bit by bit
 
 
 @dataclass
-class Horizon:
+class Horizon(Study):
     """Train agents at one length, with and without warm-up, and test them at far longer ones.
 
     Cold ones are plain recurrent PPO: neither warmed up nor consolidated, but practised for longer.
@@ -40,67 +45,67 @@ class Horizon:
     """Recurrent cells."""
     warmups: tuple[str, ...] = ("frame", "none")
     """Warm-ups."""
-    seeds: int = 10
-    """Seeds per combination."""
+    layers: tuple[Layers, ...] = ("double",)
+    """Double layers, of which half is warmed up, or single ones."""
     delays: tuple[int, ...] = (20, 200, 2_000, 20_000, 100_000)
     """Lengths tested."""
-    workers: int = 2
-    """Runs side by side, each on one core."""
-    results: Path = Path("benchmarks/results")
-    """Where finished runs are kept; the study goes on from there."""
     figure: Path = Path("docs/images/horizon.png")
     """Where the figure is written."""
 
-    def jobs(self) -> list[Job]:
-        """All runs of the study."""
+    @property
+    def variants(self) -> list[Variant]:
+        """The networks compared."""
+        return list(variants(self.cells, self.warmups, self.layers))
+
+    def jobs(self) -> list[AgentJob]:
+        """All runs of the study.
+
+        :raises ValueError: for a name that does not exist
+        """
         return [
-            Job(
-                f"{cell} {warmup}",
+            AgentJob(
+                variant.name,
                 TrainConfig(
                     length=(self.length,),
-                    cell=cell,
-                    warmup=warmup,
                     seed=seed,
-                    **(COLD if warmup == "none" else {}),
+                    **variant.settings,
+                    **(COLD if variant.warmup == "none" else {}),
                 ),
                 self.delays,
-                CERTIFY_STEPS if warmup != "none" else 0,
+                CERTIFY_STEPS if variant.warmup != "none" else 0,
             )
             for seed in range(self.seeds)
-            for cell in self.cells
-            for warmup in self.warmups
+            for variant in self.variants
         ]
 
 
-def draw(rows: Sequence[Row], delays: Sequence[int], trained: int) -> Figure:
+def draw(rows: Sequence[Row], study: Horizon) -> Figure:
     """Share of seeds that succeed in every episode, against length, with Wilson intervals."""
     figure = Figure(figsize=(7.2, 3.6), layout="constrained", dpi=150)
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for offset, (group, runs) in enumerate(grouped(rows).items()):
-        cell, warmup = group.split(" ", 1)
-        perfect = [sum(run["success"][str(delay)] == 1.0 for run in runs) for delay in delays]
+    groups = grouped(rows)
+    for offset, variant in enumerate(study.variants):
+        runs = groups[variant.name]
+        perfect = [sum(run["success"][str(delay)] == 1.0 for run in runs) for delay in study.delays]
         tests = [stats.binomtest(count, len(runs)) for count in perfect]
         intervals = [test.proportion_ci(method="wilson") for test in tests]
-        label = f"{cell.upper()}, {'cold' if warmup == 'none' else 'half-warmed'}"
-        colour, style = COLOURS[warmup], DASHES.get(cell, ":")
         shares = np.array([test.statistic for test in tests])
         reach = np.array([[ci.low, ci.high] for ci in intervals]).T
         axes.errorbar(
-            np.array(delays) * 1.06**offset,  # side by side, so that none hides another
+            np.array(study.delays) * 1.06**offset,  # side by side, so that none hides another
             shares,
             yerr=np.abs(reach - shares),
-            ls=style,
-            marker="o",
-            color=colour,
+            ls=variant.dashes,
             elinewidth=0.8,
             capsize=2,
-            label=label,
+            label=variant.label,
+            **variant.style,
         )
-    axes.axvline(trained, color="black", lw=0.8)
+    axes.axvline(study.length, color="black", lw=0.8)
     axes.annotate(
-        f"the only length\nseen in training: {trained}",
-        (trained, 0.12),
+        f"the only length\nseen in training: {study.length}",
+        (study.length, 0.12),
         (6, 0),
         textcoords="offset points",
         fontsize=8,
@@ -116,13 +121,18 @@ def draw(rows: Sequence[Row], delays: Sequence[int], trained: int) -> Figure:
     return figure
 
 
-def main() -> None:
-    """Run the study, print its table and draw its figure."""
-    study = tyro.cli(Horizon)
-    rows = run_study("horizon", study.jobs(), study.results, study.workers)
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the study, print its table and draw its figure.
+
+    :param args: the command line; that of the process if absent
+    """
+    study = parse(Horizon, args)
+    with one_line_errors():
+        jobs = study.jobs()
+    rows = study.rows("horizon", jobs)
     show(rows, study.delays, Console(highlight=False, soft_wrap=True))
     study.figure.parent.mkdir(parents=True, exist_ok=True)
-    draw(rows, study.delays, study.length).savefig(study.figure)
+    draw(rows, study).savefig(study.figure)
 
 
 if __name__ == "__main__":

@@ -7,18 +7,20 @@ Makes a table of docs/benchmarks.md::
     python benchmarks/recall.py --distractor noise --n-symbols 4 --cells gru --delays 20 100
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import tyro
 from rich.console import Console
 
-from warmrl.benchmarks.study import Job, run_study, show
+from warmrl.benchmarks.agent_job import AgentJob, show
+from warmrl.benchmarks.study import Study
+from warmrl.command_line import one_line_errors, parse
+from warmrl.envs.registration import make_task
 from warmrl.training import TrainConfig
 
 
 @dataclass
-class Recall:
+class Recall(Study):
     """Train on a range of short delays, with and without warm-up, and test on longer ones."""
 
     trained: tuple[int, int] = (1, 20)
@@ -35,24 +37,22 @@ class Recall:
     """Warm-ups."""
     total_timesteps: int = 2_000_000
     """Environment steps, at most."""
-    seeds: int = 10
-    """Seeds per combination."""
     delays: tuple[int, ...] = (20, 100, 1_000, 10_000)
     """Delays tested."""
-    workers: int = 2
-    """Runs side by side, each on one core."""
-    results: Path = Path("benchmarks/results")
-    """Where finished runs are kept; the study goes on from there."""
 
-    def jobs(self) -> list[Job]:
-        """All runs of the study."""
+    def jobs(self) -> list[AgentJob]:
+        """All runs of the study.
+
+        :raises ValueError: for a name that does not exist, or a task that cannot be
+        """
         arguments: dict[str, str | float] = {
             "n_cues": self.n_cues,
             "n_symbols": self.n_symbols,
             "distractor": self.distractor,
         }
+        make_task("warmrl/DelayedRecall-v0", delay=self.trained, **arguments)
         return [
-            Job(
+            AgentJob(
                 f"{cell} {warmup}",
                 TrainConfig(
                     env="warmrl/DelayedRecall-v0",
@@ -72,10 +72,15 @@ class Recall:
         ]
 
 
-def main() -> None:
-    """Run the study and print its table."""
-    study = tyro.cli(Recall)
-    rows = run_study("recall", study.jobs(), study.results, study.workers)
+def main(args: Sequence[str] | None = None) -> None:
+    """Run the study and print its table.
+
+    :param args: the command line; that of the process if absent
+    """
+    study = parse(Recall, args)
+    with one_line_errors():
+        jobs = study.jobs()
+    rows = study.rows("recall", jobs)
     show(rows, study.delays, Console(highlight=False, soft_wrap=True))
 
 

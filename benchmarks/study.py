@@ -1,102 +1,122 @@
-"""A study: many seeded runs, each evaluated; it can be stopped, and goes on where it was."""
+"""A study: many seeded runs; it can be stopped, and goes on where it was."""
 
-import dataclasses
 import json
 import multiprocessing
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 from scipy import stats
 
-from warmrl.agents import Agent
-from warmrl.evaluation import CannotCertify, certify, sweep
-from warmrl.train import train
-from warmrl.training import TrainConfig, task_of
-from warmrl.warmup import WarmupResult
+from warmrl.checks import check_integer
 
 Row = dict[str, Any]
+QUICK_SEEDS = 2
 
 
-@dataclasses.dataclass(frozen=True)
-class Job:
-    """One run of a study."""
-
-    group: str
-    """what is compared: runs of a group differ in their seed only"""
-    config: TrainConfig
-    delays: tuple[int, ...]
-    """delays evaluated after training"""
-    certify_steps: int = 0
-    """corridor steps for each cue after which to give up looking for a certificate"""
-    episodes: int = 100
-    """episodes at each delay"""
+class Job(Protocol):
+    """One run of a study; it is sent to other processes."""
 
     @property
     def key(self) -> str:
-        """What makes the run the same run, as JSON."""
-        return json.dumps(
-            [self.group, self.config.to_json(), self.delays, self.certify_steps, self.episodes]
-        )
+        """What makes the run the same run."""
+        ...
+
+    def run(self) -> Row:
+        """Run it.
+
+        :return: its row of results, JSON; ``"group"`` in it names what is compared: runs of a group
+            differ in their seed only
+        """
+        ...
 
 
-def run_job(job: Job) -> Row:
-    """Train and evaluate one agent.
+@dataclass(kw_only=True)
+class Study:
+    """What every study can be told at the command line.
 
-    :return: its row of results, JSON
+    :raises ValueError: if there is no seed, or no process
     """
-    config = job.config
-    trained = train(config)
-    agent = Agent(trained.model)
-    env = trained.model.get_env()
-    task = task_of(env)
-    warmup = trained.warmup
-    results = sweep(agent, config.env, config.env_arguments, job.delays, job.episodes, config.seed)
-    certificate: Row | None = None
-    if job.certify_steps and task is not None:
-        try:
-            certificate = dataclasses.asdict(certify(agent, task, job.certify_steps))
-        except CannotCertify as error:
-            certificate = {"holds": False, "reason": str(error)}
-    return {
-        "group": job.group,
-        "seed": config.seed,
-        "solved_at": trained.solved_at,
-        "steps": trained.model.num_timesteps,
-        "vaa_star": warmup.vaa_star[-1] if isinstance(warmup, WarmupResult) else None,
-        "warmup_seconds": round(trained.warmup_seconds, 2),
-        "training_seconds": round(trained.training_seconds, 2),
-        "success": {str(row.delay): row.success_rate for row in results},
-        "certificate": certificate,
-        "key": job.key,
-    }
+
+    seeds: int = 10
+    """Seeds per combination."""
+    workers: int = 2
+    """Runs side by side, each on one core."""
+    results: Path = Path("benchmarks/results")
+    """Where finished runs are kept; the study goes on from there."""
+
+    def __post_init__(self) -> None:
+        check_integer("seeds", self.seeds, 1)
+        check_integer("workers", self.workers, 1)
+
+    def rows(self, name: str, jobs: Sequence[Job]) -> list[Row]:
+        """Run what is not done yet, see :func:`run_study`."""
+        return run_study(name, jobs, self.results, self.workers)
+
+
+@dataclass(kw_only=True)
+class QuickStudy(Study):
+    """A study that can also be tried in minutes."""
+
+    quick: bool = False
+    """Only to see that everything runs: tiny networks that learn next to nothing."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.quick:
+            self.seeds = min(self.seeds, QUICK_SEEDS)
+
+    @property
+    def suffix(self) -> str:
+        """Of the names of its files, so that a quick run spoils no other."""
+        return "-quick" if self.quick else ""
+
+    @property
+    def title(self) -> str | None:
+        """Of its tables and figures."""
+        return "quick: tiny networks, hardly trained" if self.quick else None
 
 
 def run_study(name: str, jobs: Sequence[Job], folder: Path, workers: int) -> list[Row]:
     """Run what is not done yet; every finished run is one line of ``folder/name.jsonl``.
 
-    :param workers: processes side by side, each on one core
+    :param workers: processes side by side, each on one core; with 1 all runs are in this one
     :return: the rows of all jobs, in their order
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.jsonl"
     done = {row["key"]: row for row in read_rows(path)}
+    if path.exists() and not path.read_text().endswith("\n"):
+        with path.open("a") as file:
+            file.write("\n")  # ends a line torn by a kill, so that no row is appended to it
     missing = [job for job in jobs if job.key not in done]
+    ended = _finished(missing, workers)
+    for row in track(ended, name, total=len(missing)) if missing else ():
+        done[row["key"]] = row
+        with path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    return [done[job.key] for job in jobs]
+
+
+def _finished(jobs: Sequence[Job], workers: int) -> Iterator[Row]:
+    if workers == 1:
+        yield from map(_finish, jobs)
+        return
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = [pool.submit(run_job, job) for job in missing]
-        ended = as_completed(futures)
-        for future in track(ended, name, total=len(futures)) if futures else ended:
-            row = future.result()
-            done[row["key"]] = row
-            with path.open("a") as file:
-                file.write(json.dumps(row) + "\n")
-    return [done[job.key] for job in jobs]
+        try:
+            for future in as_completed([pool.submit(_finish, job) for job in jobs]):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)  # or all others would still run, and be lost
+
+
+def _finish(job: Job) -> Row:
+    return job.run() | {"key": job.key}
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -112,7 +132,11 @@ def read_rows(path: Path) -> list[Row]:
 
 def iqm(values: Sequence[float]) -> float:
     """Interquartile mean (Agarwal et al. 2021, section 4.3)."""
-    return float(stats.trim_mean(np.asarray(values), 0.25))
+    return float(_iqm(np.asarray(values)))
+
+
+def _iqm(values: np.ndarray, axis: int = -1) -> np.ndarray:
+    return np.asarray(stats.trim_mean(values, 0.25, axis))
 
 
 def iqm_interval(values: Sequence[float]) -> tuple[float, float]:
@@ -120,49 +144,20 @@ def iqm_interval(values: Sequence[float]) -> tuple[float, float]:
     if len(set(values)) < 2:
         return values[0], values[0]
     resampled = stats.bootstrap(
-        (np.asarray(values),), iqm, method="percentile", vectorized=False, rng=0
+        (np.asarray(values),), _iqm, method="percentile", vectorized=True, rng=0
     ).confidence_interval
     return float(resampled.low), float(resampled.high)
 
 
-def median_steps(rows: Sequence[Row]) -> str:
-    """Median steps until solved, in millions; bounded by the budget if most runs never did."""
-    steps = sorted(row["solved_at"] or float("inf") for row in rows)
-    middle = float(np.median(steps))
-    return f"{middle / 1e6:.2f} M" if np.isfinite(middle) else f"> {rows[0]['steps'] / 1e6:.1f} M"
+def with_interval(values: Sequence[float], digits: int = 2) -> str:
+    """Interquartile mean and its interval, as tables show them."""
+    low, high = iqm_interval(values)
+    return f"{iqm(values):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
 def grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
     """Rows by their group, in the order of the study."""
     groups: dict[str, list[Row]] = {}
-    for row in sorted(rows, key=lambda row: row["group"]):
+    for row in rows:
         groups.setdefault(row["group"], []).append(row)
     return groups
-
-
-def show(rows: Sequence[Row], delays: Sequence[int], console: Console) -> None:
-    """Print success as interquartile mean, its interval, and how many seeds are perfect."""
-    table = Table("agent", "solved", "steps, median")
-    for delay in delays:
-        table.add_column(f"{delay:,}")
-    table.add_column("certified")
-    for group, runs in grouped(rows).items():
-        cells = []
-        for delay in delays:
-            success = [run["success"][str(delay)] for run in runs]
-            low, high = iqm_interval(success)
-            perfect = sum(value == 1.0 for value in success)
-            cells.append(
-                f"{iqm(success):.2f} [{low:.2f}, {high:.2f}]\n{perfect}/{len(runs)} perfect"
-            )
-        sought = [run["certificate"] for run in runs if run["certificate"]]
-        certified = sum(certificate["holds"] for certificate in sought)
-        solved = sum(run["solved_at"] is not None for run in runs)
-        table.add_row(
-            group,
-            f"{solved}/{len(runs)}",
-            median_steps(runs),
-            *cells,
-            f"{certified}/{len(runs)}" if sought else "-",
-        )
-    console.print(table)

@@ -1,0 +1,233 @@
+"""Studies of agents: the runs they list, the keys these have, and tiny ones end to end."""
+
+import io
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from rich.console import Console
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector
+
+from warmrl.benchmarks import agent_job, initialisation, paper
+from warmrl.benchmarks.agent_job import AgentJob, show
+from warmrl.benchmarks.direct import Direct
+from warmrl.benchmarks.direct import main as direct
+from warmrl.benchmarks.horizon import CERTIFY_STEPS, Horizon, draw
+from warmrl.benchmarks.horizon import main as horizon
+from warmrl.benchmarks.recall import Recall
+from warmrl.benchmarks.recall import main as recall
+from warmrl.benchmarks.study import Row, read_rows, run_study
+from warmrl.train import train
+from warmrl.training import TrainConfig, build_model
+from warmrl.warmup import WarmupConfig
+
+TINY: dict[str, Any] = agent_job.QUICK | {"n_envs": 4, "n_steps": 16, "total_timesteps": 64}
+
+
+def test_default_runs_keep_names_and_keys() -> None:
+    jobs = Horizon().jobs()
+    expected = [f"{cell} {warmup}" for cell in ("gru", "lstm") for warmup in ("frame", "none")]
+    assert [job.group for job in jobs] == 10 * expected
+    config = TrainConfig(length=(20,), cell="gru", warmup="frame", seed=1).to_json()
+    delays = [20, 200, 2_000, 20_000, 100_000]
+    assert jobs[4].key == json.dumps(["gru frame", config, delays, CERTIFY_STEPS, 100])
+
+
+def never_again(job: AgentJob) -> Row:
+    raise AssertionError(f"{job.group} was run again")
+
+
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
+PUBLISHED: list[tuple[str, list[AgentJob]]] = [
+    ("horizon", Horizon().jobs()),
+    ("direct", Direct().jobs(100) + Direct(warmups=("frame",)).jobs(200)),
+    ("recall", Recall(warmups=("frame",), seeds=2).jobs()),
+]
+
+
+@pytest.mark.parametrize(("name", "jobs"), PUBLISHED, ids=[name for name, _ in PUBLISHED])
+def test_published_runs_are_found(
+    name: str, jobs: list[AgentJob], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shutil.copy(RESULTS / f"{name}.jsonl", tmp_path)
+    monkeypatch.setattr(AgentJob, "run", never_again)
+    assert len(run_study(name, jobs, tmp_path, workers=1)) == len(jobs)
+
+
+def table(*rows: Row) -> list[list[str]]:
+    """The words of its lines, where there are 80 columns."""
+    console = Console(width=80, record=True, file=io.StringIO())
+    shared = {"steps": 2_000_000, "certificate": None}
+    show([shared | row for row in rows], (20, 100_000), console, "a title")
+    lines = [re.split("  +", line.strip()) for line in console.export_text().splitlines()]
+    return [line for line in lines if line != [""]]
+
+
+def test_a_table_with_certificates() -> None:
+    perfect, half = {"20": 1.0, "100000": 1.0}, {"20": 1.0, "100000": 0.5}
+    lines = table(
+        {"group": "a", "solved_at": 120_000, "success": perfect, "certificate": {"holds": True}},
+        {"group": "a", "solved_at": 140_000, "success": perfect, "certificate": {"holds": False}},
+        {"group": "b", "solved_at": None, "success": half},
+    )
+    assert lines[:2] == [
+        ["a title"],
+        ["agent", "solved", "steps", "certified", "delay", "success", "perfect"],
+    ]
+    assert lines[3:] == [
+        ["a", "2/2", "0.13 M", "1/2", "20", "1.00 [1.00, 1.00]", "2/2"],
+        ["100,000", "1.00 [1.00, 1.00]", "2/2"],
+        ["b", "0/1", "> 2.0 M", "-", "20", "1.00 [1.00, 1.00]", "1/1"],
+        ["100,000", "0.50 [0.50, 0.50]", "0/1"],
+    ]
+
+
+def test_a_table_with_vaa() -> None:
+    success = {"20": 1.0, "100000": 1.0}
+    row = {"group": "lstm stability, radius 0.5", "solved_at": 120_000, "success": success}
+    lines = table(row | {"vaa_untrained": 1.0, "vaa_trained": 0.5})
+    assert lines[1] == ["agent", "solved", "steps", "VAA", "delay", "success", "perfect"]
+    first = ["lstm", "1/1", "0.12 M", "1.000 ->", "20", "1.00 [1.00, 1.00]", "1/1"]
+    second = ["stability,", "0.500", "100,000", "1.00 [1.00, 1.00]", "1/1"]
+    assert lines[3:] == [first, second, ["radius 0.5"]]
+
+
+def test_every_drive_in_double_and_single_layers() -> None:
+    drives = ("none", "gaussian", "rollout", "frame")
+    study = Horizon(cells=("gru",), warmups=drives, layers=("double", "single"), seeds=1)
+    jobs = study.jobs()
+    assert [job.group for job in jobs] == [
+        *(f"gru {drive}" for drive in drives),
+        *(f"gru {drive}, single" for drive in drives),
+    ]
+    assert [job.config.double for job in jobs] == 4 * [True] + 4 * [False]
+    assert [job.config.warmup for job in jobs] == [*drives, *drives]
+    rows = [
+        {"group": job.group, "success": dict.fromkeys(map(str, study.delays), 1.0)} for job in jobs
+    ]
+    (axes,) = draw(rows, study).axes
+    legend = axes.get_legend()
+    assert legend is not None
+    labels = [text.get_text() for text in legend.get_texts()]
+    assert labels[:2] == ["GRU, cold", "GRU, half-warmed (gaussian)"]
+    assert labels[-1] == "GRU, warmed, single"
+
+
+@pytest.mark.parametrize(
+    ("main", "args", "message"),
+    [
+        (horizon, ["--warmups", "hot"], "warmup='hot' must be one of none, "),
+        (horizon, ["--seeds", "0"], "seeds=0 must be at least 1"),
+        (direct, ["--lengths", "50"], "lengths=50 must be of 100, 200"),
+        (recall, ["--distractor", "fog"], "distractor='fog' must be one of "),
+        (initialisation.main, ["--inits", "warm"], "init='warm' is unknown; it must be one of "),
+        (paper.main, ["--workers", "0"], "workers=0 must be at least 1"),
+    ],
+)
+def test_what_is_wrong_is_one_line(
+    main: Callable[[list[str]], None],
+    args: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main([*args, "--results", str(tmp_path)])
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("vaa_steps", [0, 5])
+def test_a_job_trains_what_the_script_trains(
+    vaa_steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TrainConfig(length=(3,), **TINY)
+    built: list[Any] = []
+
+    def build(*args: Any) -> Any:
+        built.append(build_model(*args))
+        return built[0]
+
+    monkeypatch.setattr(agent_job, "build_model", build)
+    row = AgentJob("it", config, (3,), episodes=2, vaa_steps=vaa_steps).run()
+
+    def weights(model: Any) -> Tensor:
+        return parameters_to_vector(model.policy.parameters())
+
+    assert torch.equal(weights(built[0]), weights(train(config).model))
+    assert (row["vaa_trained"] is None) == (vaa_steps == 0)
+    assert row["vaa_star"] is not None
+
+
+def test_vaa_is_in_the_key_only_if_it_is_measured() -> None:
+    config = TrainConfig()
+    without = AgentJob("it", config, (3,))
+    assert json.loads(without.key)[2:] == [[3], 0, 100]
+    assert json.loads(AgentJob("it", config, (3,), vaa_steps=7).key)[2:] == [[3], 0, 100, 7]
+
+
+def quick(tmp_path: Path, *args: str) -> list[str]:
+    return ["--quick", "--workers", "1", "--seeds", "1", "--results", str(tmp_path), *args]
+
+
+def test_initialisations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(initialisation, "QUICK", TINY)
+    monkeypatch.setenv("COLUMNS", "200")
+    args = quick(tmp_path, "--cells", "gru", "--inits", "orthogonal", "chrono")
+    args += ["--length", "3", "--delays", "3", "9"]
+    initialisation.main(args)
+    out = capsys.readouterr().out
+    assert "quick: tiny networks" in out
+    groups = ["gru none, orthogonal", "gru stability", "gru stability, radius 0.5", "gru frame"]
+    rows = read_rows(tmp_path / "initialisation-quick.jsonl")
+    assert [row["group"] for row in rows] == groups
+    for row in rows:
+        assert row["group"] in out
+        assert 0 < row["vaa_untrained"] <= 1
+        assert 0 < row["vaa_trained"] <= 1
+        assert set(row["success"]) == {"3", "9"}
+    monkeypatch.setattr(AgentJob, "run", never_again)
+    initialisation.main(args)
+
+
+def test_initial_weights_are_compared_where_they_are_defined() -> None:
+    groups = [job.group for job in initialisation.Initialisation(seeds=1).jobs()]
+    assert "lstm none, chrono" in groups
+    assert "gru none, chrono" not in groups
+    assert len(set(groups)) == len(groups)
+
+
+def test_the_comparison_of_the_paper(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(paper, "QUICK", TINY)
+    args = quick(tmp_path, "--cells", "gru", "--lengths", "3")
+    paper.main(args)
+    assert "quick: tiny networks" in capsys.readouterr().out
+    rows = read_rows(tmp_path / "paper-quick.jsonl")
+    assert [row["group"] for row in rows] == [
+        "gru paper, single, length 3",
+        "gru none, single, length 3",
+    ]
+    assert [row["vaa_star"] is None for row in rows] == [False, True]
+    monkeypatch.setattr(AgentJob, "run", never_again)
+    paper.main(args)
+
+
+def test_the_settings_of_the_paper() -> None:
+    warmed, cold = (job.config for job in paper.Paper(cells=("lstm",), seeds=1).jobs(100))
+    assert warmed.warmup_config == WarmupConfig.paper()
+    assert cold.warmup_config is None
+    for config in (warmed, cold):
+        assert (config.n_layers, config.hidden_size, config.gamma) == (2, 32, 0.98)
+        assert config.double is False
+        assert config.consolidate is False

@@ -1,0 +1,96 @@
+"""Studies: what is done stays done, and how seeds are summed up."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from warmrl.benchmarks.study import (
+    QuickStudy,
+    Study,
+    grouped,
+    iqm,
+    iqm_interval,
+    read_rows,
+    run_study,
+    with_interval,
+)
+from warmrl.tests.benchmarks.noted import Noted
+
+
+def jobs(seeds: Sequence[int], folder: Path) -> list[Noted]:
+    return [Noted(seed, folder / "notes") for seed in seeds]
+
+
+def test_only_what_is_missing_runs(tmp_path: Path) -> None:
+    run_study("it", jobs([3, 1], tmp_path), tmp_path, workers=1)
+    rows = run_study("it", jobs([0, 1, 2, 3], tmp_path), tmp_path, workers=1)
+    assert [row["seed"] for row in rows] == [0, 1, 2, 3]
+    assert (tmp_path / "notes").read_text().split() == ["3", "1", "0", "2"]
+    assert rows[1] == {"group": "odd", "seed": 1, "key": "1"}
+
+
+def test_processes_side_by_side_give_the_same(tmp_path: Path) -> None:
+    rows = run_study("it", jobs([1, 2], tmp_path), tmp_path, workers=2)
+    assert [row["seed"] for row in rows] == [1, 2]
+    assert {row["seed"] for row in read_rows(tmp_path / "it.jsonl")} == {1, 2}
+
+
+def test_a_torn_line_is_run_again_and_tears_no_other(tmp_path: Path) -> None:
+    run_study("it", jobs([0, 1], tmp_path), tmp_path, workers=1)
+    path = tmp_path / "it.jsonl"
+    path.write_text(path.read_text()[:-5])
+    for _ in range(2):
+        rows = run_study("it", jobs([0, 1], tmp_path), tmp_path, workers=1)
+        assert [row["seed"] for row in rows] == [0, 1]
+    assert (tmp_path / "notes").read_text().split() == ["0", "1", "1"]
+
+
+def test_a_run_that_fails_keeps_those_before(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    good = Noted(0, tmp_path / "file")
+    with pytest.raises(IsADirectoryError):
+        run_study("it", [good, *jobs([1], tmp_path)], tmp_path, workers=1)
+    (line,) = (tmp_path / "it.jsonl").read_text().splitlines()
+    assert json.loads(line)["key"] == "0"
+
+
+def test_at_least_one() -> None:
+    with pytest.raises(ValueError, match="seeds=0 must be at least 1"):
+        Study(seeds=0)
+    with pytest.raises(ValueError, match="workers=0 must be at least 1"):
+        Study(workers=0)
+
+
+def test_after_a_failure_no_process_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "file").touch()
+    others = [Noted(seed, tmp_path / "file", seconds=0.1) for seed in range(1, 41)]
+    with pytest.raises(IsADirectoryError):
+        run_study("it", [*jobs([0], tmp_path), *others], tmp_path, workers=2)
+    assert len((tmp_path / "file").read_text().split()) < 40
+
+
+def test_a_quick_study_has_few_seeds_and_files_of_its_own() -> None:
+    usual, quick = QuickStudy(seeds=5), QuickStudy(seeds=5, quick=True)
+    assert (usual.seeds, usual.suffix, usual.title) == (5, "", None)
+    assert (quick.seeds, quick.suffix) == (2, "-quick")
+    assert "quick" in (quick.title or "")
+
+
+def test_groups_are_in_the_order_of_the_study() -> None:
+    rows = [{"group": group, "seed": seed} for seed in (0, 1) for group in ("b", "a")]
+    assert list(grouped(rows)) == ["b", "a"]
+    assert [row["seed"] for row in grouped(rows)["a"]] == [0, 1]
+
+
+def test_the_interquartile_mean_leaves_out_a_quarter_at_each_end() -> None:
+    values = [-100.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 1000.0]
+    assert iqm(values) == 3.5
+    low, high = iqm_interval(values)
+    assert -100 < low < 3.5 < high < 1000
+    assert iqm_interval(values) == (low, high)
+    assert iqm_interval([2.0, 2.0]) == (2.0, 2.0)
+    assert with_interval([0.25, 0.25]) == "0.25 [0.25, 0.25]"
+    assert with_interval([0.25], digits=3) == "0.250 [0.250, 0.250]"

@@ -8,10 +8,10 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, PercentFormatter
 
-from .figure import AMBER, BLUE, GREY, INK
+from .figure import INK
 from .history import History
+from .history_figure import draw_history
 from .portrait import Portrait
 from .table import grouped
 
@@ -38,14 +38,14 @@ def attractor_figure(portrait: Portrait, history: History) -> Figure:
     :param portrait: the paths
     :param history: of the run; without it there is no second panel
     """
-    told = len(history.steps) > 0 or history.vaa_after is not None
+    told = history.told
     figure = Figure(figsize=(10 if told else 6.4, 4.6), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(headline(portrait), color=INK, fontsize=12)
     panels = figure.subplots(1, 1 + told, width_ratios=[3, 2][: 1 + told], squeeze=False)[0]
     _draw_paths(panels[0], portrait)
     if told:
-        _draw_history(panels[1], history)
+        draw_history(panels[1], history)
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -99,26 +99,3 @@ def _draw_paths(axes: Axes, portrait: Portrait) -> None:
     axes.set_yticks([])
     gap = f"ends at least {portrait.gap:.2g} apart" if portrait.n_ends > 1 else "one end for all"
     axes.legend(title=gap, frameon=False, fontsize=9, title_fontsize=9, loc="best")
-
-
-def _draw_history(axes: Axes, history: History) -> None:
-    if len(history.steps):
-        axes.plot(history.steps, history.success, color=BLUE, lw=1.8, label="success")
-    for vaa, when, filled in (
-        (history.vaa_before, "before", False),
-        (history.vaa_after, "after", True),
-    ):
-        if vaa is not None:
-            face = AMBER if filled else "white"
-            axes.plot(
-                0, vaa, marker="D", ms=8, ls="", color=face, mec=AMBER, clip_on=False,
-                label=f"VAA {when} warm-up: {vaa:.3f}",
-            )  # fmt: skip
-    axes.set_ylim(0, 1)
-    axes.set_xlim(left=0)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.set_xlabel("environment steps", color=INK)
-    axes.grid(axis="y", color=GREY, alpha=0.25, lw=0.8)
-    axes.set_axisbelow(True)
-    axes.legend(frameon=False, fontsize=9, loc="best")

@@ -1,0 +1,113 @@
+"""The report in a real browser: it opens, plays, and obeys the keyboard."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from warmrl.envs import TMaze
+from warmrl.tests.evaluation.test_report import episodes_of, page_of
+
+webdriver = pytest.importorskip("selenium.webdriver", reason="needs pip install selenium")
+BROWSER, DRIVER = (shutil.which(name) for name in ("chromium", "chromedriver"))
+if BROWSER is None or DRIVER is None:
+    pytest.skip("needs chromium and chromedriver", allow_module_level=True)
+
+from selenium.webdriver.common.by import By  # noqa: E402
+from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.wait import WebDriverWait  # noqa: E402
+
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    "--window-size=1100,1200",
+)
+PAGE = page_of(TMaze(4))
+STEPS = [len(episode["done"]) for episode in episodes_of(PAGE)["episodes"]]
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "report.html").write_text(PAGE, encoding="utf-8")
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
+        options.add_argument(flag)
+    service = webdriver.ChromeService(DRIVER)
+    driver = webdriver.Chrome(options=options, service=service)
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(autouse=True)
+def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    (path,) = Path(tmp_path_factory.getbasetemp()).glob("browser*/report.html")
+    browser.get(path.as_uri())
+    yield
+    assert browser.get_log("browser") == []
+
+
+def said(browser: Any, name: str = "time") -> str:
+    return str(browser.find_element(By.ID, name).text)
+
+
+def ink(browser: Any, number: int) -> int:
+    """Colours in the heat map of an episode."""
+    script = """
+        const canvas = document.querySelectorAll("canvas")[arguments[0]];
+        const all = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+        return new Set(new Uint32Array(all.buffer)).size;
+    """
+    return int(browser.execute_script(script, number))
+
+
+def test_it_opens_on_the_first_step(browser: Any) -> None:
+    assert said(browser) == f"step 0 of {STEPS[0]}"
+    picture = browser.find_element(By.ID, "picture")
+    assert int(picture.get_property("naturalWidth")) > 100
+    assert "cue up (seen now)" in picture.get_attribute("alt")
+    shares = [int(part.text.rstrip(" %")) for part in browser.find_elements(By.CLASS_NAME, "share")]
+    assert len(shares) == 4
+    assert sum(shares) == pytest.approx(100, abs=2)
+
+
+def test_the_slider_obeys_the_keyboard(browser: Any) -> None:
+    slider = browser.find_element(By.ID, "step")
+    before, first = browser.find_element(By.ID, "picture").get_attribute("src"), ink(browser, 0)
+    slider.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT)
+    assert said(browser) == f"step 2 of {STEPS[0]}"
+    assert browser.find_element(By.ID, "picture").get_attribute("src") != before
+    assert ink(browser, 0) > first
+    slider.send_keys(Keys.END)
+    assert said(browser) == f"step {STEPS[0]} of {STEPS[0]}"
+    assert "The episode ended" in said(browser, "apart")
+    slider.send_keys(Keys.HOME)
+    assert said(browser) == f"step 0 of {STEPS[0]}"
+
+
+def test_play_goes_on_to_the_end_and_pauses(browser: Any) -> None:
+    play = browser.find_element(By.ID, "play")
+    play.send_keys(Keys.SPACE)
+    assert play.text == "Pause"
+    WebDriverWait(browser, 20).until(lambda _: not said(browser).startswith("step 0 "))
+    play.send_keys(Keys.ENTER)
+    assert play.text == "Play"
+    paused = said(browser)
+    play.click()
+    WebDriverWait(browser, 60).until(lambda _: play.text == "Play")
+    assert paused != said(browser) == f"step {STEPS[0]} of {STEPS[0]}"
+
+
+def test_another_cue_is_chosen_by_the_keyboard(browser: Any) -> None:
+    browser.find_element(By.CSS_SELECTOR, "input[value='0']").send_keys(Keys.ARROW_DOWN)
+    assert "cue down (seen now)" in browser.find_element(By.ID, "picture").get_attribute("alt")
+    assert said(browser) == f"step 0 of {STEPS[1]}"
+
+
+def test_a_click_on_the_memory_goes_to_its_step(browser: Any) -> None:
+    browser.find_elements(By.CSS_SELECTOR, ".map")[1].click()  # in the middle
+    assert said(browser) == f"step {max(STEPS) // 2} of {STEPS[1]}"

@@ -119,13 +119,15 @@ def _png(pixels: npt.NDArray[np.uint8]) -> bytes:
 
 
 def tell_apart(replays: Sequence[Replay]) -> npt.NDArray[np.int64]:
-    """Units in the order in which they tell the episodes apart, the best one first [D].
+    """An order of the units in which a person sees what tells the episodes apart [D].
 
-    What counts is their variance between the episodes, over the steps that all of them have.
+    Units stand together that are highest in the same episode; in such a group those come first
+    that vary most between episodes. Only steps count that all of the episodes have.
     """
     shared = min(map(len, replays))
     memory = np.stack([replay.memory[:shared] for replay in replays])  # (K, shared, D)
-    return np.argsort(-memory.var(axis=0).mean(axis=0), kind="stable")
+    highest = memory.mean(axis=1).argmax(axis=0)
+    return np.lexsort((-memory.var(axis=0).mean(axis=0), highest))
 
 
 def distances(replays: Sequence[Replay], k: int) -> list[float | None]:

@@ -14,12 +14,13 @@ from matplotlib.figure import Figure
 
 from warmrl.agents import Agent
 from warmrl.envs import MemoryTask
+from warmrl.envs.arguments import delay_bounds
 
-from .attractor_figure import attractor_figure, headline
+from .attractor_figure import attractor_figure
 from .figure import success_figure
 from .history import History
 from .history_figure import history_figure
-from .portrait import Portrait
+from .portrait import Portrait, has_cues
 from .replay import Replay, distances, tell_apart
 from .result import DelayResult
 from .run_folder import TrainedOn
@@ -73,7 +74,6 @@ def render_report(
         attractors=None
         if portrait is None
         else _image(attractor_figure(portrait, History(np.empty(0), np.empty(0)))),
-        headline=None if portrait is None else headline(portrait),
         training=_image(history_figure(history)) if history.told else None,
         history=history,
         replays=replays,
@@ -88,12 +88,14 @@ def render_report(
 def verdict(results: Sequence[DelayResult], task: MemoryTask | None) -> str:
     """The result at the longest delay, in one sentence."""
     row = max(results, key=lambda result: result.delay or 0)
-    where = "" if task is None or row.delay is None else f" with a {task.delay_name} of "
-    where += "" if row.delay is None else f"{grouped(row.delay)} steps"
-    if row.success_rate is None:
-        return f"Mean return {row.mean_return:.2f} in {row.episodes} episodes{where}."
-    right = round(row.success_rate * row.episodes)
-    return f"Right in {right} of {row.episodes} episodes{where}."
+    said = f"mean return {row.mean_return:.2f} in {row.episodes} episodes"
+    if row.success_rate is not None:
+        said = f"right in {round(row.success_rate * row.episodes)} of {row.episodes} episodes"
+    if task is None or row.delay is None:
+        return said.capitalize()
+    trained = " to ".join(map(grouped, sorted(set(delay_bounds(task.delay)))))
+    name = task.delay_name
+    return f"Trained on {name} {trained}, {said} of {name} {grouped(row.delay)}"
 
 
 def _episodes(replays: Sequence[Replay], task: MemoryTask) -> dict[str, Any]:
@@ -102,6 +104,7 @@ def _episodes(replays: Sequence[Replay], task: MemoryTask) -> dict[str, Any]:
     return {
         "actions": list(task.action_names),
         "units": len(order),
+        "paired": has_cues(task),
         "episodes": [
             {
                 "name": replay.name,

@@ -134,8 +134,11 @@ def test_attractors_need_starts_that_can_be_enumerated(
     assert not (run / "evaluation.json").exists()
 
 
+CERTIFY = ("--certify", "--certify-steps", "20")
+
+
 def test_a_report_of_a_maze(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main([str(run), "--delays", "3", "30", "--episodes", "2", "--report", "--certify"])
+    main([str(run), "--delays", "3", "30", "--episodes", "2", "--report", *CERTIFY])
     page = (run / "report.html").read_text(encoding="utf-8")
     assert "<h2>Watch it remember</h2>" in page
     assert "<h2>Where the memory goes</h2>" in page

@@ -1,8 +1,8 @@
 "use strict";
 {
-  const { actions, units, episodes } = JSON.parse(document.getElementById("episodes").textContent);
-  const [picture, play, slider, time, apart, rows, bars] = [
-    "picture", "play", "step", "time", "apart", "rows", "actions",
+  const { actions, units, paired, episodes } = JSON.parse(document.getElementById("episodes").textContent);
+  const [picture, play, slider, time, apart, differs, rows, bars] = [
+    "picture", "play", "step", "time", "apart", "differs", "rows", "actions",
   ].map((id) => document.getElementById(id));
   const longest = Math.max(...episodes.map((episode) => episode.done.length));
   const pause = Math.min(400, Math.max(40, 12000 / longest)); // milliseconds a step
@@ -17,6 +17,15 @@
     return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
   };
 
+  // h of a unit in a step; in the last one, if the episode was over by then.
+  const value = (episode, t, unit) =>
+    episode.memory.charCodeAt(Math.min(t, episode.done.length - 1) * units + unit) / 127.5 - 1;
+
+  function mean(t, unit) {
+    const sum = episodes.reduce((total, episode) => total + value(episode, t, unit), 0);
+    return sum / episodes.length;
+  }
+
   // One canvas pixel a unit and step; what lies ahead of the step shown is faint.
   function paint(episode, step) {
     const [low, middle, high] = ["--low", "--middle", "--high"].map(colour);
@@ -24,9 +33,9 @@
     const image = context.createImageData(longest, units);
     episode.done.forEach((_, t) => {
       for (let unit = 0; unit < units; unit++) {
-        const value = episode.memory.charCodeAt(t * units + unit) / 127.5 - 1;
-        const share = Math.abs(value) * (t <= step ? 1 : 0.12);
-        const end = value < 0 ? low : high;
+        const drawn = value(episode, t, unit) - (differs.checked ? mean(t, unit) : 0);
+        const share = Math.min(1, Math.abs(drawn)) * (t <= step ? 1 : 0.12);
+        const end = drawn < 0 ? low : high;
         const rgb = middle.map((from, i) => from + share * (end[i] - from));
         image.data.set([...rgb, 255], 4 * (unit * longest + t));
       }
@@ -57,9 +66,9 @@
     apart.textContent =
       step === steps
         ? `The episode ended ${episode.solved ? "right" : "wrong"}.`
-        : gap === null
-          ? ""
-          : `In this step its memory is ${gap.toFixed(2)} away from that of the nearest other row.`;
+        : paired && gap !== null
+          ? `After this step its memory is at least ${gap.toFixed(2)} away from what any other cue would have left.`
+          : "";
     episodes.forEach((one) => paint(one, step));
   }
 
@@ -106,12 +115,13 @@
       slider.value = Math.floor((longest * (event.clientX - box.left)) / box.width);
       show();
     });
-    const verdict = element("span", episode.solved ? "right" : "wrong");
-    verdict.textContent = episode.solved ? "answers right" : "answers wrong";
+    const [style, words] = episode.solved ? ["right", "✓ right"] : ["wrong", "✗ wrong"];
+    const verdict = element("span", `verdict ${style}`, words);
     row.append(name, map, verdict);
     rows.append(row);
   });
 
+  differs.addEventListener("change", show);
   slider.addEventListener("input", () => { stop(); show(); });
   play.addEventListener("click", () => (timer === null ? start() : stop()));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);

@@ -80,7 +80,7 @@ def test_the_page_has_every_part_and_fetches_nothing() -> None:
     )
     outline = Outline(page)
     assert outline.headings == [
-        "Right in 90 of 100 episodes with a length of 2 000 steps.",
+        "Trained on length 4, right in 90 of 100 episodes of length 2 000",
         "Watch it remember",
         "Success",
         "Where the memory goes",
@@ -128,7 +128,7 @@ def test_what_is_not_known_is_left_out() -> None:
     page = render_report(
         agent, TrainedOn("CartPole-v1", {}), None, [row(None, None)], NOTHING, sections={}
     )
-    assert Outline(page).headings == ["Mean return 3.50 in 100 episodes.", "Success"]
+    assert Outline(page).headings == ["Mean return 3.50 in 100 episodes", "Success"]
     assert "<script" not in page
 
 
@@ -142,10 +142,18 @@ def test_a_strangers_words_stay_words() -> None:
 @pytest.mark.parametrize(
     ("result", "task", "sentence"),
     [
-        (row(2000, 1.0), TMaze(), "Right in 100 of 100 episodes with a length of 2 000 steps."),
-        (row(5, 0.0), DelayedRecall(), "Right in 0 of 100 episodes with a delay of 5 steps."),
-        (row(None, None), None, "Mean return 3.50 in 100 episodes."),
-        (row(None, 0.5), None, "Right in 50 of 100 episodes."),
+        (
+            row(2000, 1.0),
+            TMaze(20),
+            "Trained on length 20, right in 100 of 100 episodes of length 2 000",
+        ),
+        (
+            row(5, 0.0),
+            DelayedRecall((1, 4)),
+            "Trained on delay 1 to 4, right in 0 of 100 episodes of delay 5",
+        ),
+        (row(None, None), None, "Mean return 3.50 in 100 episodes"),
+        (row(None, 0.5), None, "Right in 50 of 100 episodes"),
     ],
 )
 def test_verdict(result: DelayResult, task: MemoryTask | None, sentence: str) -> None:

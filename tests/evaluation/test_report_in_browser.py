@@ -29,9 +29,15 @@ STEPS = [len(episode["done"]) for episode in episodes_of(PAGE)["episodes"]]
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    folder = tmp_path_factory.mktemp("browser")
-    (folder / "report.html").write_text(PAGE, encoding="utf-8")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the page is."""
+    made = tmp_path_factory.mktemp("browser")
+    (made / "report.html").write_text(PAGE, encoding="utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def browser(folder: Path) -> Iterator[Any]:
     options = webdriver.ChromeOptions()
     options.binary_location = BROWSER
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
@@ -44,9 +50,9 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 @pytest.fixture(autouse=True)
-def opened(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    (path,) = Path(tmp_path_factory.getbasetemp()).glob("browser*/report.html")
-    browser.get(path.as_uri())
+def opened(browser: Any, folder: Path) -> Iterator[None]:
+    """Every test begins with a fresh page, and ends without a word on the console."""
+    browser.get((folder / "report.html").as_uri())
     yield
     assert browser.get_log("browser") == []
 
@@ -100,6 +106,16 @@ def test_play_goes_on_to_the_end_and_pauses(browser: Any) -> None:
     play.click()
     WebDriverWait(browser, 60).until(lambda _: play.text == "Play")
     assert paused != said(browser) == f"step {STEPS[0]} of {STEPS[0]}"
+
+
+def test_what_all_episodes_share_can_be_shown_too(browser: Any) -> None:
+    differs = browser.find_element(By.ID, "differs")
+    assert differs.is_selected()
+    drawn = "return document.querySelector('canvas').toDataURL()"
+    before = browser.execute_script(drawn)
+    differs.send_keys(Keys.SPACE)
+    assert not differs.is_selected()
+    assert browser.execute_script(drawn) != before
 
 
 def test_another_cue_is_chosen_by_the_keyboard(browser: Any) -> None:

@@ -18,11 +18,13 @@ from warmrl.envs.arguments import delay_bounds
 from warmrl.evaluation import (
     CannotCertify,
     Certificate,
+    Replay,
     attractor_figure,
     certificate_sentence,
     certify,
     check_cues,
     check_delays,
+    check_video,
     check_writable,
     find_task,
     has_cues,
@@ -37,6 +39,7 @@ from warmrl.evaluation import (
     success_figure,
     sweep,
     write_evaluation,
+    write_video,
 )
 from warmrl.evaluation.play import check_fits
 from warmrl.evaluation.run_folder import REPORT_FILE
@@ -72,6 +75,8 @@ class EvaluateConfig:
     report: tyro.conf.FlagCreatePairsOff[bool] = False
     """Also write report.html: all of this and the run's configuration on one page for a browser,
     with episodes to step through, the memory beside them. Best with --certify."""
+    video: Path | None = None
+    """Also write a film of two such episodes: FILE.gif or FILE.mp4. Needs the extra "video"."""
     seed: int = 0
     """Seed of the episodes: the same seed plays the same ones."""
     device: str = "auto"
@@ -108,6 +113,8 @@ def main(args: Sequence[str] | None = None) -> None:
             check_fits(agent, task)
         if config.attractors:
             check_cues(task, trained_on.env)
+        if config.video is not None:
+            check_video(config.video, task, trained_on.env)
         if config.attractors or config.report:
             history = read_history(config.run_dir)
         check_writable(config.run_dir)
@@ -129,6 +136,9 @@ def main(args: Sequence[str] | None = None) -> None:
     if config.attractors and portrait is not None:
         attractors = attractor_figure(portrait, history)
         console.print(headline(portrait))
+    replays: list[Replay] = []
+    if task is not None and (config.report or config.video is not None):
+        replays = record(agent, task, config.seed)
     if config.report:
         report = render_report(
             agent,
@@ -138,11 +148,15 @@ def main(args: Sequence[str] | None = None) -> None:
             history,
             certificate=sentence,
             portrait=portrait,
-            replays=() if task is None else record(agent, task, config.seed),
+            replays=replays,
             sections=read_sections(config.run_dir),
         )
-        console.print(f"to look at: {config.run_dir / REPORT_FILE}")
     write_evaluation(config.run_dir, results, certificate, figure, attractors, report)
+    if config.report:
+        console.print(f"to look at: {config.run_dir / REPORT_FILE}")
+    if task is not None and config.video is not None:
+        write_video(replays, task, config.video)
+        console.print(f"to look at: {config.video}")
 
 
 def try_to_certify(

@@ -18,6 +18,7 @@ from .run_folder import (
 )
 from .sweep import check_delays, evaluate_delay, evaluate_env, find_task, sweep
 from .table import certificate_sentence, print_table
+from .video import check_video, write_video
 
 __all__ = [
     "CannotCertify",
@@ -32,6 +33,7 @@ __all__ = [
     "certify",
     "check_cues",
     "check_delays",
+    "check_video",
     "check_writable",
     "evaluate_delay",
     "evaluate_env",
@@ -49,4 +51,5 @@ __all__ = [
     "success_figure",
     "sweep",
     "write_evaluation",
+    "write_video",
 ]

@@ -14,7 +14,7 @@ from warmrl.envs import MemoryTask
 from warmrl.envs.arguments import delay_bounds
 from warmrl.envs.batch import Batch
 
-from .play import EpisodeNoise, check_fits
+from .play import check_fits
 from .portrait import has_cues, spread_cues
 
 LONGEST_DELAY = 100  # steps that a person still looks at
@@ -62,15 +62,15 @@ def record(agent: Agent, task: MemoryTask, seed: int = 0) -> list[Replay]:
     longest = delay_bounds(task.delay)[1]
     delayed = task.with_delay(max(min(longest, LONGEST_DELAY), task.minimum_delay))
     if has_cues(delayed):
-        which = spread_cues(len(delayed.cues()))
-        starts, names = delayed.cues()[which], np.array(delayed.cue_names())[which].tolist()
-    else:
-        starts = EpisodeNoise(seed, WITHOUT_CUES).start(delayed.reset_noise)
-        names = [f"episode {i + 1}" for i in range(WITHOUT_CUES)]
-    return [
-        _record(agent, delayed, start, name, np.random.default_rng((seed, i)))
-        for i, (start, name) in enumerate(zip(starts, names, strict=True))
-    ]
+        cues, names, unused = delayed.cues(), delayed.cue_names(), np.random.default_rng(seed)
+        which = spread_cues(len(cues))
+        return [_record(agent, delayed, cues[i], names[i], unused) for i in which]
+    replays = []
+    for i in range(WITHOUT_CUES):
+        noise = np.random.default_rng((seed, i))
+        start = noise.random(delayed.reset_noise)
+        replays.append(_record(agent, delayed, start, f"episode {i + 1}", noise))
+    return replays
 
 
 @torch.inference_mode()

@@ -8,7 +8,7 @@ import torch
 from matplotlib.image import imread
 
 from warmrl.agents import Agent, MlpRnnPolicy
-from warmrl.envs import DelayedRecall, MemoryTask, TMaze
+from warmrl.envs import BakkerTMaze, DelayedRecall, MemoryTask, TMaze
 from warmrl.envs.batch import Batch
 from warmrl.evaluation import Replay, record
 from warmrl.evaluation.play import EpisodeNoise, play
@@ -103,6 +103,16 @@ def test_random_tasks_are_played_from_a_seed() -> None:
     assert [replay.name for replay in first] == [f"episode {i}" for i in (1, 2, 3, 4)]
     assert [r.texts for r in first] == [r.texts for r in again]
     assert [r.texts for r in first] != [r.texts for r in other]
+
+
+@pytest.mark.parametrize("task", [TMaze(4, stochasticity=0.5), BakkerTMaze(6, noisy=True)])
+def test_random_tasks_are_played_as_in_a_sweep(task: MemoryTask) -> None:
+    agent = agent_for(task)
+    noise = EpisodeNoise(3, 4)
+    played = play(agent.step, task, noise.start(task.reset_noise), noise)
+    replays = record(agent, task, seed=3)
+    assert [len(replay) for replay in replays] == played.lengths.tolist()
+    assert [replay.total for replay in replays] == pytest.approx(played.returns)
 
 
 def test_many_cues_and_long_delays_are_cut(monkeypatch: pytest.MonkeyPatch) -> None:

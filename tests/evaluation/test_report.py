@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from warmrl.envs import DelayedRecall, MemoryTask, TMaze
+from warmrl.envs import TASKS, DelayedRecall, MemoryTask, TMaze
 from warmrl.evaluation import DelayResult, History, TrainedOn, portray, record, render_report
 from warmrl.evaluation.report import verdict
 from warmrl.tests.evaluation.test_replay import agent_for
@@ -130,6 +130,18 @@ def test_what_is_not_known_is_left_out() -> None:
     )
     assert Outline(page).headings == ["Mean return 3.50 in 100 episodes", "Success"]
     assert "<script" not in page
+    assert "There are no episodes to step through: CartPole-v1 is not a memory task" in page
+
+
+@pytest.mark.parametrize("env_id", TASKS)
+def test_every_registered_environment_can_be_stepped_through(
+    env_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("warmrl.evaluation.replay.WITHOUT_CUES", 2)
+    page = page_of(TASKS[env_id](**{TASKS[env_id].delay_name: 3}))
+    Outline(page)
+    for episode in episodes_of(page)["episodes"]:
+        assert len(episode["pictures"]) == len(episode["done"]) + 1 > 1
 
 
 def test_a_strangers_words_stay_words() -> None:

@@ -20,7 +20,7 @@ DRAWN_STEPS = 200  # of every path, from its start; then only its end is drawn
 
 def headline(portrait: Portrait) -> str:
     """What a portrait shows, in one sentence."""
-    cues, ends, right = len(portrait.cues), portrait.n_ends, int(portrait.solved.sum())
+    cues, ends, right = len(portrait.names), portrait.n_ends, int(portrait.solved.sum())
     if not portrait.left.all():
         stuck = int((~portrait.left).sum())
         return f"{cues} cues, of which the agent never leaves {stuck}: it still sees what it was"
@@ -70,7 +70,7 @@ def principal_plane(
 
 def _draw_paths(axes: Axes, portrait: Portrait) -> None:
     seen = portrait.paths[: DRAWN_STEPS + 1]
-    ends = [portrait.end(k) for k in range(len(portrait.cues))]
+    ends = [portrait.end(k) for k in range(len(portrait.names))]
     plane, shares = principal_plane(np.concatenate([seen.reshape(-1, seen.shape[2]), *ends]))
     colours = mpl.colormaps["tab10" if len(ends) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
     start = plane(seen[:1, 0])
@@ -90,7 +90,7 @@ def _draw_paths(axes: Axes, portrait: Portrait) -> None:
             mec=colour if not portrait.solved[k] else INK,
             ls="",
             zorder=4,
-            label=f"cue {portrait.cues[k] + 1}: {portrait.end_in_words(k)}, {answer}",
+            label=f"cue {portrait.names[k]}: {portrait.end_in_words(k)}, {answer}",
         )
     axes.plot(*start.T, marker="o", ms=8, color=INK, ls="", zorder=5, label="start")
     axes.set_xlabel(f"first principal component ({shares[0]:.0%})", color=INK)

@@ -25,8 +25,8 @@ class Portrait:
     an LSTM may drift for ever behind a saturated tanh.
     """
 
-    cues: npt.NDArray[np.int64]
-    """which of the task's cues they are, from 0 [K]"""
+    names: list[str]
+    """what a person calls each cue [K]"""
     paths: npt.NDArray[np.float32]
     """h of all layers before every step, from the start of the episode on [T + 1, K, D]"""
     periods: list[int | None]
@@ -118,7 +118,8 @@ def portray(agent: GreedyAgent, task: MemoryTask, n_steps: int = 2000) -> Portra
     noise = EpisodeNoise(0, len(cues))
     solved = play(agent.step, asked, asked.cues()[cues], noise).solved
     ends = _ends([_end(paths[:, k], period) for k, period in enumerate(periods)])
-    return Portrait(cues, paths, periods, ends, reached >= task.minimum_delay, solved)
+    names = np.array(endless.cue_names())[cues].tolist()
+    return Portrait(names, paths, periods, ends, reached >= task.minimum_delay, solved)
 
 
 @torch.inference_mode()

@@ -107,7 +107,7 @@ def _performed(policy: MlpRnnPolicy, scores: Tensor) -> Tensor:
     if isinstance(space, spaces.Discrete):
         return scores.argmax(dim=-1)
     if isinstance(space, spaces.MultiDiscrete):
-        parts = scores.split(space.nvec.flatten().tolist(), dim=-1)
+        parts = torch.split(scores, space.nvec.flatten().tolist(), dim=-1)
         return torch.stack([part.argmax(dim=-1) for part in parts], dim=-1)
     if isinstance(space, spaces.MultiBinary):
         return scores.sigmoid().round()

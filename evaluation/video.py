@@ -46,15 +46,15 @@ def check_video(path: Path, task: MemoryTask | None, env_id: str) -> None:
 def write_video(replays: Sequence[Replay], task: MemoryTask, path: Path) -> None:
     """Write a film of the first and the last of some episodes, one after the other.
 
-    :param replays: the episodes
+    :param replays: the episodes, two or more
     :param task: theirs
     :param path: ``.gif`` or ``.mp4``, see :func:`check_video`
     """
     import imageio.v3 as imageio  # of the extra
 
     order = tell_apart(replays)
-    shown = replays if len(replays) == 1 else (replays[0], replays[-1])
-    frames = np.stack([frame for replay in shown for frame in _frames(replay, task, order)])
+    two = (replays[0], replays[-1])
+    frames = np.stack([frame for replay in two for frame in _frames(replay, task, order)])
     options: dict[str, Any] = {"plugin": "FFMPEG", "fps": STEPS_PER_SECOND}
     if path.suffix == ".gif":
         options = {"plugin": "pillow", "duration": 1000 / STEPS_PER_SECOND, "loop": 0}
@@ -68,7 +68,7 @@ def _frames(
 ) -> Iterator[npt.NDArray[np.uint8]]:
     """One image for every step, and that of the end for two seconds [480, 640, 3]."""
     figure = Figure(figsize=(6.4, 4.8), dpi=100, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)
     parts = figure.subplot_mosaic([["maze", "actions"], ["memory", "memory"]], width_ratios=[3, 1])
     maze, actions, memory = (parts[name] for name in ("maze", "actions", "memory"))
     for axes in (maze, memory):
@@ -94,7 +94,8 @@ def _frames(
         if over:
             said = "right" if replay.solved else "wrong"
         figure.suptitle(f"{replay.name}: {said}", color=INK)
-        canvas.draw()
+        drawn = BytesIO()
+        figure.savefig(drawn, format="rgba")
         figure.set_layout_engine("none")  # the first frame's place for everything is kept
-        pixels: npt.NDArray[np.uint8] = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        pixels = np.frombuffer(drawn.getvalue(), np.uint8).reshape(480, 640, 4)[..., :3]
         yield from [pixels] * (LAST_SECONDS * STEPS_PER_SECOND if over else 1)

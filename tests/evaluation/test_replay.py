@@ -136,6 +136,6 @@ def test_distances_are_to_the_nearest_other_in_the_same_step() -> None:
 
 
 def test_units_stand_together_by_episode_and_the_telling_ones_first() -> None:
-    first = [[0.1, 0, 0.4, 0.5], [0.1, 0, 0.4, 0.5]]
-    second = [[0, 1, 0, 0.6], [0, 0, 0, 0.6], [9, 9, 9, 9]]
+    first: list[list[float]] = [[0.1, 0, 0.4, 0.5], [0.1, 0, 0.4, 0.5]]
+    second: list[list[float]] = [[0, 1, 0, 0.6], [0, 0, 0, 0.6], [9, 9, 9, 9]]
     assert tell_apart([replay_of(first), replay_of(second)]).tolist() == [2, 0, 1, 3]

@@ -162,6 +162,15 @@ def test_a_report_where_there_are_no_cues(
     assert "<h2>The run</h2>" in page
 
 
+def test_a_film_of_a_maze(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("imageio", reason="needs the extra: pip install 'warmrl[video]'")
+    film = run / "film.gif"
+    main([str(run), "--delays", "3", "--episodes", "2", "--video", str(film)])
+    assert film.read_bytes().startswith(b"GIF89a")
+    assert capsys.readouterr().out.endswith(f"to look at: {film}\n")
+    assert not (run / "report.html").exists()
+
+
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])

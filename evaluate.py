@@ -18,23 +18,31 @@ from warmrl.envs.arguments import delay_bounds
 from warmrl.evaluation import (
     CannotCertify,
     Certificate,
+    Replay,
     attractor_figure,
     certificate_sentence,
     certify,
     check_cues,
     check_delays,
+    check_video,
     check_writable,
     find_task,
+    has_cues,
     headline,
     portray,
     print_table,
     read_history,
+    read_sections,
     read_trained_on,
+    record,
+    render_report,
     success_figure,
     sweep,
     write_evaluation,
+    write_video,
 )
 from warmrl.evaluation.play import check_fits
+from warmrl.evaluation.run_folder import REPORT_FILE
 
 DEFAULT_FACTORS = (1, 10, 100)
 
@@ -44,7 +52,7 @@ class EvaluateConfig:
     """Evaluate a trained agent over a sweep of delays, most of which it never saw.
 
     Writes evaluation.json and evaluation.png into the run folder, with --attractors also
-    attractors.png. For example:
+    attractors.png, with --report also report.html. For example:
     python evaluate.py runs/tmaze --delays 20 200 2000 --episodes 100 --certify
     """
 
@@ -64,6 +72,11 @@ class EvaluateConfig:
     attractors: tyro.conf.FlagCreatePairsOff[bool] = False
     """Also draw where the memory goes in a long corridor, for every cue, as attractors.png.
     Needs such a task, too."""
+    report: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Also write report.html: all of this and the run's configuration on one page for a browser,
+    with episodes to step through, the memory beside them. Best with --certify."""
+    video: Path | None = None
+    """Also write a film of two such episodes: FILE.gif or FILE.mp4. Needs the extra "video"."""
     seed: int = 0
     """Seed of the episodes: the same seed plays the same ones."""
     device: str = "auto"
@@ -100,6 +113,9 @@ def main(args: Sequence[str] | None = None) -> None:
             check_fits(agent, task)
         if config.attractors:
             check_cues(task, trained_on.env)
+        if config.video is not None:
+            check_video(config.video, task, trained_on.env)
+        if config.attractors or config.report:
             history = read_history(config.run_dir)
         check_writable(config.run_dir)
     with progress_bar(len(delays)) as progress:
@@ -109,33 +125,52 @@ def main(args: Sequence[str] | None = None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     delay_name = "delay" if task is None else task.delay_name
     print_table(results, delay_name, console)
-    certificate = None
+    certificate = sentence = None
     if config.certify:
-        certificate = try_to_certify(agent, task, config.certify_steps, console)
+        certificate, sentence = try_to_certify(agent, task, config.certify_steps)
+        console.print(sentence)
     figure = None if task is None else success_figure(results, task)
-    attractors = None
-    if config.attractors and task is not None:
+    portrait = attractors = report = None
+    if task is not None and (config.attractors or (config.report and has_cues(task))):
         portrait = portray(agent, task)
+    if config.attractors and portrait is not None:
         attractors = attractor_figure(portrait, history)
         console.print(headline(portrait))
-    write_evaluation(config.run_dir, results, certificate, figure, attractors)
+    replays: list[Replay] = []
+    if task is not None and (config.report or config.video is not None):
+        replays = record(agent, task, config.seed)
+    if config.report:
+        report = render_report(
+            agent,
+            trained_on,
+            task,
+            results,
+            history,
+            certificate=sentence,
+            portrait=portrait,
+            replays=replays,
+            sections=read_sections(config.run_dir),
+        )
+    write_evaluation(config.run_dir, results, certificate, figure, attractors, report)
+    if config.report:
+        console.print(f"to look at: {config.run_dir / REPORT_FILE}")
+    if task is not None and config.video is not None:
+        write_video(replays, task, config.video)
+        console.print(f"to look at: {config.video}")
 
 
 def try_to_certify(
-    agent: Agent, task: MemoryTask | None, max_steps: int, console: Console
-) -> Certificate | None:
-    """Print a certificate in one sentence; ``None`` if there cannot be one."""
+    agent: Agent, task: MemoryTask | None, max_steps: int
+) -> tuple[Certificate | None, str]:
+    """A certificate, ``None`` if there cannot be one, and what came of it in one sentence."""
     if task is None:
-        console.print("cannot certify: the environment has no delay")
-        return None
+        return None, "cannot certify: the environment has no delay"
     try:
         certificate = certify(agent, task, max_steps)
     except CannotCertify as error:
-        console.print(str(error))
-        return None
+        return None, str(error)
     device = agent.policy.device.type
-    console.print(certificate_sentence(certificate, task.delay_name, device))
-    return certificate
+    return certificate, certificate_sentence(certificate, task.delay_name, device)
 
 
 def check_device(device: str) -> None:

@@ -72,13 +72,20 @@ class PolicyStep:
         :param deterministic: the mode rather than a sample, which draws from torch's generator
         :return: actions [N, ...]
         """
-        latent = self.policy.mlp_extractor.forward_actor(trunk)
         if deterministic and isinstance(self.policy.action_space, spaces.Discrete):
-            actions: Tensor = self.policy.action_net(latent).argmax(dim=-1)
-        else:
-            distribution = self.policy._get_action_dist_from_latent(latent)
-            actions = distribution.get_actions(deterministic=deterministic)
+            return self.scores(trunk).argmax(dim=-1)
+        latent = self.policy.mlp_extractor.forward_actor(trunk)
+        distribution = self.policy._get_action_dist_from_latent(latent)
+        actions: Tensor = distribution.get_actions(deterministic=deterministic)
         return actions
+
+    def scores(self, trunk: Tensor) -> Tensor:
+        """What the action distribution is made of: logits, or the mean of a Gaussian [N, ...].
+
+        :param trunk: what the heads see [N, H or H + I]
+        """
+        scores: Tensor = self.policy.action_net(self.policy.mlp_extractor.forward_actor(trunk))
+        return scores
 
     @torch.no_grad()
     def __call__(

@@ -207,6 +207,9 @@ class MovingCorridor(MemoryTask):
         noise[:, 0] = 0.25, 0.75
         return noise
 
+    def _cue_name(self, state: MovingCorridorState) -> str:
+        return ("up", "down")[int(state.cue[0])]
+
     def _corridor_end(self, state: MovingCorridorState) -> MovingCorridorState:
         return state._replace(length=state.time)
 

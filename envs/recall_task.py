@@ -207,6 +207,9 @@ class RecallTask(MemoryTask):
         symbols = list(itertools.product(range(self.n_symbols), repeat=self.n_cues))
         return np.tile((np.asarray(symbols) + 0.5) / self.n_symbols, (n_windows, 1))
 
+    def _cue_name(self, state: Any) -> str:
+        return " ".join(str(symbol) for symbol in state.symbols[0].tolist())
+
     def _corridor_end(self, state: Any) -> Any:
         return state._replace(delay=self._corridor_delay(state))
 

@@ -15,7 +15,7 @@ from array_api_compat import array_namespace, device
 
 from ..checks import check_flag
 from .arguments import Delay, delay_bounds
-from .arrays import Array, Table, uniform_integers
+from .arrays import Array, Table, rows, uniform_integers
 
 MAX_CUES = 4096
 """Most starting cues that `MemoryTask.cues` enumerates."""
@@ -194,6 +194,15 @@ class MemoryTask(ABC):
         self._require_deterministic("cues")
         return self._cues()
 
+    def cue_names(self) -> list[str]:
+        """What a person would call each of the `cues`, in the same order.
+
+        :raises ValueError: see `cues`.
+        """
+        starts = self.cues()
+        states = self.reset(starts)
+        return [self._cue_name(rows(states, np.array([i]))) for i in range(len(starts))]
+
     def n_decisions(self) -> int:
         """Number of equally likely decisions of which one is right: by default one per cue.
 
@@ -223,9 +232,13 @@ class MemoryTask(ABC):
         self._require_deterministic("corridor_delay")
         return self._corridor_delay(state)
 
-    # A task that is never deterministic has no use for these three.
+    # A task that is never deterministic has no use for these four.
 
     def _cues(self) -> npt.NDArray[np.float64]:
+        raise NotImplementedError
+
+    def _cue_name(self, state: Any) -> str:
+        """The cue of a state of one row."""
         raise NotImplementedError
 
     def _corridor_end(self, state: Any) -> Any:

@@ -155,6 +155,9 @@ class TimedTMaze(MemoryTask):
         noise[:, 0] = 0.25, 0.75
         return noise
 
+    def _cue_name(self, state: TimedTMazeState) -> str:
+        return ("up", "down")[int(state.cue[0])]
+
     # Who reaches a cell late has, were it the junction, no time left there: the penalty, which
     # depends on the length, is never seen in an episode that goes on.
 

@@ -223,6 +223,9 @@ class TMaze(MemoryTask):
         noise[:, 0] = 0.25, 0.75
         return noise
 
+    def _cue_name(self, state: TMazeState) -> str:
+        return ("up", "down")[int(state.cue[0])]
+
     def _corridor_end(self, state: TMazeState) -> TMazeState:
         return state._replace(length=state.x, place=place(state.x, state.cue, state.x))
 

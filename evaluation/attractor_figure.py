@@ -8,10 +8,10 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter, PercentFormatter
 
-from .figure import AMBER, BLUE, GREY, INK
+from .figure import INK
 from .history import History
+from .history_figure import draw_history
 from .portrait import Portrait
 from .table import grouped
 
@@ -20,7 +20,7 @@ DRAWN_STEPS = 200  # of every path, from its start; then only its end is drawn
 
 def headline(portrait: Portrait) -> str:
     """What a portrait shows, in one sentence."""
-    cues, ends, right = len(portrait.cues), portrait.n_ends, int(portrait.solved.sum())
+    cues, ends, right = len(portrait.names), portrait.n_ends, int(portrait.solved.sum())
     if not portrait.left.all():
         stuck = int((~portrait.left).sum())
         return f"{cues} cues, of which the agent never leaves {stuck}: it still sees what it was"
@@ -38,14 +38,14 @@ def attractor_figure(portrait: Portrait, history: History) -> Figure:
     :param portrait: the paths
     :param history: of the run; without it there is no second panel
     """
-    told = len(history.steps) > 0 or history.vaa_after is not None
+    told = history.told
     figure = Figure(figsize=(10 if told else 6.4, 4.6), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(headline(portrait), color=INK, fontsize=12)
     panels = figure.subplots(1, 1 + told, width_ratios=[3, 2][: 1 + told], squeeze=False)[0]
     _draw_paths(panels[0], portrait)
     if told:
-        _draw_history(panels[1], history)
+        draw_history(panels[1], history)
     for axes in panels:
         axes.spines[["top", "right"]].set_visible(False)
     return figure
@@ -70,7 +70,7 @@ def principal_plane(
 
 def _draw_paths(axes: Axes, portrait: Portrait) -> None:
     seen = portrait.paths[: DRAWN_STEPS + 1]
-    ends = [portrait.end(k) for k in range(len(portrait.cues))]
+    ends = [portrait.end(k) for k in range(len(portrait.names))]
     plane, shares = principal_plane(np.concatenate([seen.reshape(-1, seen.shape[2]), *ends]))
     colours = mpl.colormaps["tab10" if len(ends) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
     start = plane(seen[:1, 0])
@@ -90,7 +90,7 @@ def _draw_paths(axes: Axes, portrait: Portrait) -> None:
             mec=colour if not portrait.solved[k] else INK,
             ls="",
             zorder=4,
-            label=f"cue {portrait.cues[k] + 1}: {portrait.end_in_words(k)}, {answer}",
+            label=f"cue {portrait.names[k]}: {portrait.end_in_words(k)}, {answer}",
         )
     axes.plot(*start.T, marker="o", ms=8, color=INK, ls="", zorder=5, label="start")
     axes.set_xlabel(f"first principal component ({shares[0]:.0%})", color=INK)
@@ -99,26 +99,3 @@ def _draw_paths(axes: Axes, portrait: Portrait) -> None:
     axes.set_yticks([])
     gap = f"ends at least {portrait.gap:.2g} apart" if portrait.n_ends > 1 else "one end for all"
     axes.legend(title=gap, frameon=False, fontsize=9, title_fontsize=9, loc="best")
-
-
-def _draw_history(axes: Axes, history: History) -> None:
-    if len(history.steps):
-        axes.plot(history.steps, history.success, color=BLUE, lw=1.8, label="success")
-    for vaa, when, filled in (
-        (history.vaa_before, "before", False),
-        (history.vaa_after, "after", True),
-    ):
-        if vaa is not None:
-            face = AMBER if filled else "white"
-            axes.plot(
-                0, vaa, marker="D", ms=8, ls="", color=face, mec=AMBER, clip_on=False,
-                label=f"VAA {when} warm-up: {vaa:.3f}",
-            )  # fmt: skip
-    axes.set_ylim(0, 1)
-    axes.set_xlim(left=0)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    axes.set_xlabel("environment steps", color=INK)
-    axes.grid(axis="y", color=GREY, alpha=0.25, lw=0.8)
-    axes.set_axisbelow(True)
-    axes.legend(frameon=False, fontsize=9, loc="best")

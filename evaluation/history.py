@@ -24,6 +24,11 @@ class History:
     vaa_after: float | None = None
     """mean VAA after it"""
 
+    @property
+    def told(self) -> bool:
+        """Whether there is anything to draw."""
+        return len(self.steps) > 0 or self.vaa_after is not None
+
 
 def read_history(run_dir: str | Path) -> History:
     """Read ``progress.csv`` and the "summary" of ``config.json``.

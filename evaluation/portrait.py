@@ -25,8 +25,8 @@ class Portrait:
     an LSTM may drift for ever behind a saturated tanh.
     """
 
-    cues: npt.NDArray[np.int64]
-    """which of the task's cues they are, from 0 [K]"""
+    names: list[str]
+    """what a person calls each cue [K]"""
     paths: npt.NDArray[np.float32]
     """h of all layers before every step, from the start of the episode on [T + 1, K, D]"""
     periods: list[int | None]
@@ -84,6 +84,20 @@ def check_cues(task: MemoryTask | None, env_id: str) -> MemoryTask:
     return task
 
 
+def has_cues(task: MemoryTask) -> bool:
+    """Whether :func:`check_cues` lets a task pass."""
+    try:
+        check_cues(task, "")
+    except ValueError:
+        return False
+    return True
+
+
+def spread_cues(n: int) -> npt.NDArray[np.int64]:
+    """Of n cues all, or as many as an eye can tell apart, evenly spaced [K]."""
+    return np.unique(np.linspace(0, n - 1, MOST_CUES).round().astype(np.int64))
+
+
 def portray(agent: GreedyAgent, task: MemoryTask, n_steps: int = 2000) -> Portrait:
     """Walk a greedy agent through an endless corridor once for each cue.
 
@@ -97,14 +111,15 @@ def portray(agent: GreedyAgent, task: MemoryTask, n_steps: int = 2000) -> Portra
     check_fits(agent, task)
     endless = task.with_delay(ENDLESS)
     starts = endless.cues()
-    cues = np.unique(np.linspace(0, len(starts) - 1, MOST_CUES).round().astype(np.int64))
+    cues = spread_cues(len(starts))
     paths, reached = _walk(agent, Episode(endless), starts[cues], n_steps)
     periods = [_period(paths[:, k]) for k in range(len(cues))]
     asked = task.with_delay(n_steps)
     noise = EpisodeNoise(0, len(cues))
     solved = play(agent.step, asked, asked.cues()[cues], noise).solved
     ends = _ends([_end(paths[:, k], period) for k, period in enumerate(periods)])
-    return Portrait(cues, paths, periods, ends, reached >= task.minimum_delay, solved)
+    names = np.array(endless.cue_names())[cues].tolist()
+    return Portrait(names, paths, periods, ends, reached >= task.minimum_delay, solved)
 
 
 @torch.inference_mode()

@@ -19,6 +19,8 @@ from .result import DelayResult
 RESULTS_FILE = "evaluation.json"
 FIGURE_FILE = "evaluation.png"
 ATTRACTORS_FILE = "attractors.png"
+REPORT_FILE = "report.html"
+SECTIONS = ("train", "summary", "versions")
 _CERTIFICATE_FIELDS = ("holds", "from_delay", "cycle_length", "steps")
 
 
@@ -54,6 +56,15 @@ def read_trained_on(run_dir: str | Path) -> TrainedOn:
     return TrainedOn(env, env_kwargs)
 
 
+def read_sections(run_dir: str | Path) -> dict[str, dict[str, Any]]:
+    """What a run tells of itself: "train", "summary" and "versions" of its ``config.json``.
+
+    :return: the sections that are there, section -> field -> value
+    """
+    config = json.loads((Path(run_dir) / "config.json").read_text())
+    return {name: config[name] for name in SECTIONS if isinstance(config.get(name), dict)}
+
+
 def _check_module(env: str, folder: Path) -> None:
     """Refuse an id "module:id" whose module, or a package above it, would come from the run."""
     module = env.rpartition(":")[0]
@@ -80,7 +91,7 @@ def check_writable(run_dir: str | Path) -> None:
     folder = Path(run_dir)
     if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(f"run_dir={str(run_dir)!r} must be writable")
-    for name in (RESULTS_FILE, FIGURE_FILE, ATTRACTORS_FILE):
+    for name in (RESULTS_FILE, FIGURE_FILE, ATTRACTORS_FILE, REPORT_FILE):
         if (folder / name).is_dir():
             raise IsADirectoryError(f"{folder / name} is a folder; it must be a file or absent")
 
@@ -91,14 +102,16 @@ def write_evaluation(
     certificate: Certificate | None = None,
     figure: Figure | None = None,
     attractors: Figure | None = None,
+    report: str | None = None,
 ) -> None:
-    """Write ``evaluation.json`` and the figures, each whole or not at all.
+    """Write ``evaluation.json``, the figures and the report, each whole or not at all.
 
     :param run_dir: an existing folder
     :param results: the sweep
     :param certificate: if one was asked for and could be given
     :param figure: the sweep, drawn: ``evaluation.png``
     :param attractors: the attractors, drawn: ``attractors.png``
+    :param report: all of it on one page: ``report.html``
     """
     folder = Path(run_dir)
     data = {
@@ -111,5 +124,8 @@ def write_evaluation(
         if drawn is not None:
             with whole_file(folder / name) as partial:
                 drawn.savefig(partial, format="png")
+    if report is not None:
+        with whole_file(folder / REPORT_FILE) as partial:
+            partial.write_text(report, encoding="utf-8")
     with whole_file(folder / RESULTS_FILE) as partial:
         partial.write_text(text)

@@ -134,6 +134,43 @@ def test_attractors_need_starts_that_can_be_enumerated(
     assert not (run / "evaluation.json").exists()
 
 
+CERTIFY = ("--certify", "--certify-steps", "20")
+
+
+def test_a_report_of_a_maze(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main([str(run), "--delays", "3", "30", "--episodes", "2", "--report", *CERTIFY])
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "<h2>Watch it remember</h2>" in page
+    assert "<h2>Where the memory goes</h2>" in page
+    assert "Not certified: " in page
+    assert not (run / "attractors.png").exists()
+    assert f"to look at: {run / 'report.html'}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("env", "env_kwargs", "replayed"),
+    [("CartPole-v1", {}, False), ("warmrl/TMaze-v0", {"length": 3, "stochasticity": 0.2}, True)],
+)
+def test_a_report_where_there_are_no_cues(
+    tmp_path: Path, env: str, env_kwargs: dict[str, Any], replayed: bool
+) -> None:
+    run = make_run(tmp_path / "run", env, **env_kwargs)
+    main([str(run), "--episodes", "2", "--report"])
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert ("<h2>Watch it remember</h2>" in page) == replayed
+    assert "<h2>Where the memory goes</h2>" not in page
+    assert "<h2>The run</h2>" in page
+
+
+def test_a_film_of_a_maze(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("imageio", reason="needs the extra: pip install 'warmrl[video]'")
+    film = run / "film.gif"
+    main([str(run), "--delays", "3", "--episodes", "2", "--video", str(film)])
+    assert film.read_bytes().startswith(b"GIF89a")
+    assert capsys.readouterr().out.endswith(f"to look at: {film}\n")
+    assert not (run / "report.html").exists()
+
+
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         main(["--help"])

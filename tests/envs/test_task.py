@@ -155,6 +155,19 @@ def test_cues_are_all_there_once(task: MemoryTask) -> None:
     assert len(np.unique(starts, axis=0)) == len(starts) == expected
 
 
+@pytest.mark.parametrize("task", WITH_CUES, ids=repr)
+def test_every_cue_has_a_name(task: MemoryTask) -> None:
+    """Names differ where what has to be remembered does."""
+    names = task.cue_names()
+    assert len(names) == len(task.cues())
+    assert len(set(names)) == task.n_decisions()
+
+
+def test_names_of_cues() -> None:
+    assert TMaze().cue_names() == ["up", "down"]
+    assert DelayedRecall(n_cues=2, n_symbols=2).cue_names() == ["0 0", "0 1", "1 0", "1 1"]
+
+
 def test_too_many_cues_are_refused() -> None:
     assert len(DelayedRecall(n_cues=4).cues()) == 4096
     with pytest.raises(ValueError, match="make 32768 cues: at most 4096"):

@@ -14,7 +14,9 @@ def portrait(ends: list[int], solved: list[bool]) -> Portrait:
     paths = np.zeros((2001, n, 3), np.float32)
     paths[1:, :, 0] = ends
     left = np.ones(n, dtype=bool)
-    return Portrait(np.arange(n), paths, [1] * n, np.array(ends), left, np.array(solved))
+    return Portrait(
+        list("abcdefghijkl"[:n]), paths, [1] * n, np.array(ends), left, np.array(solved)
+    )
 
 
 @pytest.mark.parametrize(
@@ -38,8 +40,8 @@ def test_paths_and_history_are_drawn() -> None:
     assert legend is not None
     assert legend.get_title().get_text() == "ends at least 1 apart"
     assert [text.get_text() for text in legend.get_texts()] == [
-        "cue 1: at rest, right",
-        "cue 2: at rest, wrong",
+        "cue a: at rest, right",
+        "cue b: at rest, wrong",
         "start",
     ]
     stars = [line for line in plane.lines if line.get_marker() == "*"]

@@ -89,6 +89,7 @@ EVALUATE = [
     ("run --seed -1", "seed=-1 must be at least 0"),
     ("run --threads 0", "threads=0 must be at least 1"),
     ("run --device abacus", "device='abacus' must be auto, cpu or another that this machine has"),
+    ("run --video film.avi", "video='film.avi' must be a file .gif or .mp4 in a folder"),
     ("run --what 1", "--what"),
     ("run more", "Unrecognized options: more"),
 ]

@@ -13,6 +13,7 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
+from ..named_arrays import Arrays, split_off
 from .batch import Batch, check_render_mode
 from .registration import make_task
 from .shell import TaskShell
@@ -93,6 +94,20 @@ class MemoryVecEnv(TaskShell, VecEnv):
             self._finish(np.flatnonzero(done), truncated, infos)
             batch.restart(done, self.np_random)
         return batch.observe(), reward, done, infos
+
+    def get_state(self) -> Arrays:
+        """See `TaskShell`; with the episodes' returns and the seconds since the start."""
+        own = {"returns": self._returns.copy(), "elapsed": np.array(time.time() - self._started_at)}
+        return super().get_state() | own
+
+    def set_state(self, state: Arrays) -> None:
+        """See `TaskShell`; a seed that waits for the next reset is forgotten."""
+        own, rest = split_off({"returns": self._returns, "elapsed": np.array(0.0)}, state)
+        super().set_state(rest)
+        self._returns = own["returns"].copy()
+        self._started_at = time.time() - float(own["elapsed"])
+        self._reset_seeds()
+        self._reset_options()
 
     def close(self) -> None:
         """Nothing to release."""

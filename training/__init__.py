@@ -1,14 +1,20 @@
-"""What surrounds ``learn``: a run's configuration, its folder and its callbacks."""
+"""What surrounds ``learn``: a run's configuration, its folder, its checkpoints, its callbacks."""
 
 from .build import build_env, build_model, task_of
 from .callbacks import StopWhenSolved
+from .checkpoints import Checkpoints
 from .config import TrainConfig
+from .cut_short import keep_what_was_learned
 from .progress_bar import ProgressBar
-from .resume import check_unchanged, config_of, load_model
+from .progress_csv import ProgressCsv
+from .resume import Resumed, check_unchanged, config_of, resume_model
 from .run_folder import RunFolder
 
 __all__ = [
+    "Checkpoints",
     "ProgressBar",
+    "ProgressCsv",
+    "Resumed",
     "RunFolder",
     "StopWhenSolved",
     "TrainConfig",
@@ -16,6 +22,7 @@ __all__ = [
     "build_model",
     "check_unchanged",
     "config_of",
-    "load_model",
+    "keep_what_was_learned",
+    "resume_model",
     "task_of",
 ]

@@ -90,15 +90,17 @@ class Checkpoints(BaseCallback):
                 file.unlink()
 
     def _take(self) -> None:
-        snapshot = take_snapshot(self._model())
+        model = self._model()
+        if self.latest is not None and self.latest.steps == model.num_timesteps:
+            return  # nothing has happened since the run went on
+        snapshot = take_snapshot(model)
         snapshot.notes.update(
             rows=self.progress.rows,
             settings=self.settings,
             summary=self.summary,
             solved=self.solved and self.solved.get_state(),
         )
-        if self.latest is None or snapshot.steps != self.latest.steps:
-            self.latest = snapshot
+        self.latest = snapshot
 
     def _model(self) -> RecurrentPPO:
         assert isinstance(self.model, RecurrentPPO)

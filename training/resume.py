@@ -55,7 +55,8 @@ def config_of(run_dir: Path) -> TrainConfig:
         fields: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
         }
-        return TrainConfig(**fields | {"env_kwargs": arguments, "run_dir": run_dir})
+        place = {"run_dir": run_dir, "resume": None}
+        return TrainConfig(**fields | place | {"env_kwargs": arguments})
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         path = run_dir / CONFIG_FILE
         raise ValueError(f"{path} describes no run of train.py: {error!r}") from error
@@ -135,6 +136,8 @@ def _restore_model_file(model: RecurrentPPO, config: TrainConfig) -> None:
     path = config.folder / MODEL_FILE
     try:
         _, parameters, _ = load_from_zip_file(path, load_data=False, device=config.device)
+        if "policy" not in parameters:
+            raise ValueError("it holds no policy")
         model.set_parameters({name: parameters[name] for name in ("policy", "policy.optimizer")})
         with zipfile.ZipFile(path) as archive:
             data = json.loads(archive.read("data"))

@@ -94,7 +94,8 @@ def restore_episodes(model: RecurrentPPO, snapshot: Snapshot) -> bool:
     empty = np.zeros((env.num_envs, *(space.shape or ())), dtype=space.dtype)
     starts = np.zeros(env.num_envs, dtype=np.bool_)
     check_like(last, _memory(model) | {"observation": empty, "starts": starts})
-    model._last_obs, model._last_episode_starts = last["observation"], last["starts"]
+    model._last_obs = last["observation"].copy()
+    model._last_episode_starts = last["starts"].copy()
     actor_h, actor_c, critic_h, critic_c = (
         torch.tensor(last[name], device=model.device) for name in _memory(model)
     )

@@ -1,0 +1,31 @@
+"""Processes that train are killed, and what they leave is gone on with."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from warmrl.tests.training.short_runs import assert_same, outcome
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's clocks")
+
+
+def check(folder: Path, runs: int) -> None:
+    command = [sys.executable, "-m", "warmrl.tests.training.killer", str(folder), "0", str(runs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= runs
+    expected = outcome(folder / "whole")
+    for run in range(runs):
+        assert_same(outcome(folder / str(run)), expected)
+
+
+def test_a_few_kills(tmp_path: Path) -> None:
+    check(tmp_path, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_fifty_kills(tmp_path: Path) -> None:
+    check(tmp_path, 50)

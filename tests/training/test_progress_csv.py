@@ -47,11 +47,12 @@ def test_an_empty_file_is_a_new_one(tmp_path: Path) -> None:
 
 def test_rows_after_the_last_checkpoint_are_written_anew(tmp_path: Path) -> None:
     path = tmp_path / "progress.csv"
-    log(path, {"a": 1}, {"a": 2, "b": 3}, {"a": 3, "b": 4})
+    rows: list[dict[str, float]] = [{"a": 1}, {"a": 2, "b": 3}, {"a": 3, "b": 4}]
+    log(path, *rows)
     whole = path.read_text()
     for keep in (0, 1, 2, 3):
         path.write_text(whole + "9,torn")
-        log(path, *[{"a": 1}, {"a": 2, "b": 3}, {"a": 3, "b": 4}][keep:], keep=keep)
+        log(path, *rows[keep:], keep=keep)
         assert path.read_text() == whole
 
 

@@ -25,18 +25,19 @@ from warmrl.evaluation import (
 from warmrl.training import (
     Checkpoints,
     ProgressBar,
-    ProgressCsv,
     Resumed,
     RunFolder,
-    StopWhenSolved,
     TrainConfig,
     build_env,
     build_model,
     check_unchanged,
     config_of,
+    consolidation,
     keep_what_was_learned,
     resume_model,
+    stop_when_solved,
     task_of,
+    writing,
 )
 from warmrl.warmup import (
     LocalStabilityConfig,
@@ -86,18 +87,21 @@ def train(
     start = time.perf_counter()
     warmup = None if begun else warm(config, model, bar)
     warmed = time.perf_counter()
-    solved = StopWhenSolved(config.solved_rollouts if config.stop_when_solved else None)
-    shown = [] if bar is None else [bar]
-    saved = [] if checkpoints is None else [checkpoints]
+    solved = stop_when_solved(config) if checkpoints is None else checkpoints.solved
+    own: list[BaseCallback] = [solved]
     if checkpoints is not None:
-        checkpoints.solved = solved
         if warmup is not None:
             vaa = {"vaa_before": warmup.mean_vaa_before, "vaa_after": warmup.mean_vaa_after}
             checkpoints.summary = vaa
+        own.append(checkpoints)  # before consolidation, which more steps do not start from
+    if config.consolidate:
+        own.append(consolidation(task_of(model.get_env()), solved, config.seed))
+    if bar is not None:
+        own.append(bar)
     try:
         model.learn(
             config.total_timesteps - model.num_timesteps,
-            callback=[solved, *shown, *callbacks, *saved],
+            callback=[*own, *callbacks],
             reset_num_timesteps=not begun,
         )
     except NotFiniteError as error:
@@ -131,15 +135,13 @@ def warm(config: TrainConfig, model: RecurrentPPO, bar: ProgressBar | None = Non
 
 
 def train_into(
-    folder: RunFolder, config: TrainConfig, resumed: Resumed, progress: ProgressCsv
+    folder: RunFolder, config: TrainConfig, model: RecurrentPPO, checkpoints: Checkpoints
 ) -> Trained:
     """Train, and save what was learned, also when it is cut short.
 
     Ctrl-C exits with status 130, values that are not finite and a full disk with status 2; any
     other exception goes on.
     """
-    model = resumed.model
-    checkpoints = Checkpoints(folder.path, progress, config, resumed.snapshot)
     try:
         with ProgressBar(config.warmup_steps, config.total_timesteps) as bar:
             trained = train(config, model=model, bar=bar, checkpoints=checkpoints)
@@ -230,6 +232,7 @@ def main(args: Sequence[str] | None = None) -> None:
         model = resumed.model
         progress = folder.progress(resumed.rows)
         model.set_logger(folder.logger(progress, config.tensorboard))
+        checkpoints = Checkpoints(folder.path, progress, config, resumed.snapshot)
         folder.begin(model, config, resumed.summary | {"steps": model.num_timesteps})
     layers = f"{'double ' if config.double else ''}{config.cell.upper()} of {config.hidden_size}"
     warmed = "" if config.warmup == "none" else f", warmed up ({config.warmup})"
@@ -237,7 +240,7 @@ def main(args: Sequence[str] | None = None) -> None:
     for remark in resumed.remarks:
         console.print(remark)
     console.print(f"training a {layers}{warmed} on {task or config.env}{at}")
-    trained = train_into(folder, config, resumed, progress)
+    trained = train_into(folder, config, model, checkpoints)
     if trained.warmup is not None:
         before, after = trained.warmup.mean_vaa_before, trained.warmup.mean_vaa_after
         console.print(
@@ -251,10 +254,14 @@ def main(args: Sequence[str] | None = None) -> None:
     certify = " --certify" if task is not None and task.deterministic else ""
     saved = f"saved in {folder.path}; try: python evaluate.py {folder.path}{certify}"
     try:
-        evaluate(config, model, folder, console)
+        with writing(folder.path):
+            evaluate(config, model, folder, console)
+        checkpoints.finish()
     except KeyboardInterrupt:
         print(f"interrupted: the agent is {saved}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
+    except UserError as error:
+        fail(f"{error} (the agent is {saved})")
     env.close()
     console.print(saved)
 

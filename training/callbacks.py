@@ -1,7 +1,11 @@
-"""When to stop training."""
+"""When to stop training, and what is done once the task is solved."""
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
+
+from ..envs import MemoryTask
+from ..warmup import ConsolidationCallback, ConsolidationConfig
+from .config import TrainConfig
 
 SOLVED = 0.99
 FORGOTTEN = 0.95
@@ -52,6 +56,29 @@ class StopWhenSolved(BaseCallback):
             self.solved_at, self.practised = self.num_timesteps, 0
         else:
             self.practised += 1
+
+
+def stop_when_solved(config: TrainConfig) -> StopWhenSolved:
+    """The callback that a configuration asks for."""
+    return StopWhenSolved(config.solved_rollouts if config.stop_when_solved else None)
+
+
+def consolidation(
+    task: MemoryTask | None, solved: StopWhenSolved, seed: int
+) -> ConsolidationCallback:
+    """Consolidate when training ends, if the task is solved.
+
+    :param task: the task, whose previous actions and rewards are nothing new to see; ``None`` for
+        another's environment
+    :param solved: knows whether the task is solved
+    :param seed: seed of what is drawn
+    """
+    previous = task.n_actions + 1 if task is not None and task.observe_previous else 0
+    return ConsolidationCallback(
+        ConsolidationConfig(seed=seed),
+        watch=slice(previous, None),
+        when=lambda: solved.solved_at is not None,
+    )
 
 
 def success_rate(callback: BaseCallback) -> float | None:

@@ -25,9 +25,8 @@ def keep_what_was_learned(
             summary = {"steps": model.num_timesteps, "complete": False}
             folder.save(model, config, checkpoints.summary | summary)
         except UserError:
-            assert checkpoints.written is not None, "the first rollout wrote one"
-            return f"{checkpoints.written.steps:,} steps are saved in {folder.path}; {go_on}"
-        return f"{model.num_timesteps:,} steps are saved in {folder.path}; {go_on}"
+            pass  # the checkpoint before is still there
+        return f"{checkpoints.written_steps:,} steps are saved in {folder.path}; {go_on}"
     if config.resume is None:
         folder.discard()
         return "nothing was learned yet, nothing is saved"

@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from ..agents import RecurrentPPO
 from ..checks import check_integer
 from .build import build_model
-from .callbacks import StopWhenSolved
+from .callbacks import stop_when_solved
 from .checkpoints import checkpoint_path, latest_checkpoint
 from .config import CHANGEABLE, TrainConfig, shown
 from .run_folder import CONFIG_FILE, MODEL_FILE
@@ -87,8 +87,7 @@ def resume_model(config: TrainConfig, env: VecEnv) -> Resumed:
         belong to ``config.json``
     """
     folder = config.folder
-    data = _read(folder)
-    summary: dict[str, Any] = data.get("summary") or {}
+    summary: dict[str, Any] = _read(folder).get("summary") or {}
     snapshot, remarks = latest_checkpoint(folder)
     model = build_model(config, env)
     if snapshot is not None:
@@ -107,9 +106,7 @@ def resume_model(config: TrainConfig, env: VecEnv) -> Resumed:
         raise FileNotFoundError(
             f"resume={str(folder)!r} has neither a checkpoint nor {MODEL_FILE}; it must have one"
         )
-    done = bool(summary.get("complete")) or snapshot is None
-    if done or config.total_timesteps != data["train"]["total_timesteps"]:
-        _check_left(config, model, snapshot)
+    _check_left(config, model, snapshot)
     return Resumed(model, snapshot, summary, remarks)
 
 
@@ -165,9 +162,9 @@ def _check_left(config: TrainConfig, model: RecurrentPPO, snapshot: Snapshot | N
             f"total_timesteps={config.total_timesteps} must be more than the "
             f"{model.num_timesteps} steps that {config.folder} has"
         )
-    if snapshot is None or not config.stop_when_solved:
+    if snapshot is None:
         return
-    solved = StopWhenSolved(config.solved_rollouts)
+    solved = stop_when_solved(config)
     solved.set_state(snapshot.notes["solved"])
     if solved.done:
         raise ValueError(

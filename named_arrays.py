@@ -5,6 +5,8 @@ from typing import Any, TypeAlias
 
 import numpy.typing as npt
 
+from .checks import check_fields
+
 Arrays: TypeAlias = dict[str, npt.NDArray[Any]]
 
 
@@ -26,23 +28,10 @@ def check_like(
 
     :raises ValueError: if names, shapes or dtypes differ; names the first that does
     """
-    for name in sorted(given.keys() | wanted.keys()):
-        if name not in wanted:
-            raise ValueError(f"{name} is unknown; it must be left out")
-        if name not in given:
-            raise ValueError(f"{name} is missing; it must be {_shown(wanted[name])}")
-        if _shown(given[name]) != _shown(wanted[name]):
-            raise ValueError(f"{name} is {_shown(given[name])}; it must be {_shown(wanted[name])}")
-
-
-def split_off(wanted: Arrays, arrays: Arrays) -> tuple[Arrays, Arrays]:
-    """The arrays that are named as others, checked to be like them, and the rest.
-
-    :raises ValueError: if one is missing or differs in shape or dtype
-    """
-    taken = {name: array for name, array in arrays.items() if name in wanted}
-    check_like(taken, wanted)
-    return taken, {name: array for name, array in arrays.items() if name not in wanted}
+    check_fields(given, wanted)
+    for name, array in given.items():
+        if _shown(array) != _shown(wanted[name]):
+            raise ValueError(f"{name} is {_shown(array)}; it must be {_shown(wanted[name])}")
 
 
 def _shown(array: npt.NDArray[Any]) -> str:

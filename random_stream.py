@@ -6,7 +6,6 @@ import numpy as np
 import numpy.typing as npt
 
 _HALF = (1 << 64) - 1
-STREAM_SIZE = 6
 
 
 def stream_state(generator: np.random.Generator) -> npt.NDArray[np.uint64]:

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from ..named_arrays import Arrays, split_off
 from .batch import RENDER_MODES, Batch, check_render_mode
 from .registration import make_task
 from .shell import TaskShell
@@ -106,16 +105,6 @@ class MemoryVectorEnv(TaskShell, VectorEnv[Observations, npt.NDArray[np.int64], 
         self._ended = terminated | truncated
         infos = self._success(self._ended)
         return batch.observe(), reward, terminated, truncated, infos
-
-    def get_state(self) -> Arrays:
-        """See `TaskShell`; with the episodes that the next step restarts."""
-        return super().get_state() | {"ended": self._ended.copy()}
-
-    def set_state(self, state: Arrays) -> None:
-        """See `TaskShell`."""
-        own, rest = split_off({"ended": self._ended}, state)
-        super().set_state(rest)
-        self._ended = own["ended"].copy()
 
     def render(self) -> tuple[Any, ...] | None:
         """Every episode as text or as an image; None without a render mode."""

@@ -11,8 +11,11 @@ from .callbacks import stop_when_solved
 from .checkpoint_file import read_checkpoint, write_checkpoint
 from .config import TrainConfig
 from .progress_csv import ProgressCsv
-from .snapshot import Snapshot, restore_log, take_snapshot
+from .snapshot import NOTES, Snapshot, restore_log, take_snapshot
 from .writing import writing
+
+RUN_NOTES = (*NOTES, "rows", "settings", "summary", "solved")
+"""what a checkpoint notes: of training, and of the run around it"""
 
 
 class Checkpoints(BaseCallback):

@@ -2,21 +2,18 @@
 
 import dataclasses
 import json
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from stable_baselines3.common.save_util import load_from_zip_file
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..agents import RecurrentPPO
-from ..checks import check_integer
+from ..checks import check_fields
 from .build import build_model
 from .callbacks import stop_when_solved
-from .checkpoints import checkpoint_path, latest_checkpoint
+from .checkpoints import RUN_NOTES, checkpoint_path, latest_checkpoint
 from .config import CHANGEABLE, TrainConfig, shown
-from .run_folder import CONFIG_FILE, MODEL_FILE
+from .run_folder import CONFIG_FILE
 from .snapshot import Snapshot, restore_agent, restore_episodes
 
 
@@ -25,18 +22,16 @@ class Resumed(NamedTuple):
 
     model: RecurrentPPO
     snapshot: Snapshot | None
-    """what it was put back to; ``None`` for a run that is begun again, or has ``model.zip`` only"""
+    """what it was put back to; ``None`` for a run that is begun again"""
     summary: dict[str, Any]
     """of ``config.json``"""
     remarks: list[str]
     """what its user should know"""
 
     @property
-    def rows(self) -> int | None:
-        """How many rows of ``progress.csv`` are kept, ``None`` for all."""
-        if self.snapshot is not None:
-            return int(self.snapshot.notes["rows"])
-        return None if self.model.num_timesteps else 0
+    def rows(self) -> int:
+        """How many rows of ``progress.csv`` are kept."""
+        return 0 if self.snapshot is None else int(self.snapshot.notes["rows"])
 
 
 def config_of(run_dir: Path) -> TrainConfig:
@@ -50,6 +45,7 @@ def config_of(run_dir: Path) -> TrainConfig:
         raise FileNotFoundError(f"resume={str(run_dir)!r} has no {CONFIG_FILE}; it must be a run")
     try:
         data: dict[str, Any] = _read(run_dir)["train"]
+        check_fields(data, [field.name for field in dataclasses.fields(TrainConfig)])
         # The file lists the delay among the environment's arguments too, for evaluation.
         arguments = {k: v for k, v in data["env_kwargs"].items() if data.get(k) is None}
         fields: dict[str, Any] = {
@@ -91,69 +87,36 @@ def resume_model(config: TrainConfig, env: VecEnv) -> Resumed:
     snapshot, remarks = latest_checkpoint(folder)
     model = build_model(config, env)
     if snapshot is not None:
-        if not _restore(model, snapshot, config):
+        if not _restore(model, env, snapshot, config):
             remarks.append(
                 f"the outcome will differ from an uninterrupted run's: {config.env} cannot save "
                 "its episodes, which start anew"
             )
-    elif (folder / MODEL_FILE).is_file():
-        _restore_model_file(model, config)
-        remarks.append(
-            "the outcome will differ from an uninterrupted run's: there is no checkpoint, only "
-            f"{MODEL_FILE}"
-        )
     elif summary.get("steps"):
         raise FileNotFoundError(
-            f"resume={str(folder)!r} has neither a checkpoint nor {MODEL_FILE}; it must have one"
+            f"resume={str(folder)!r} has no checkpoint; it must be a run with one"
         )
     _check_left(config, model, snapshot)
     return Resumed(model, snapshot, summary, remarks)
 
 
-def _restore(model: RecurrentPPO, snapshot: Snapshot, config: TrainConfig) -> bool:
+def _restore(model: RecurrentPPO, env: VecEnv, snapshot: Snapshot, config: TrainConfig) -> bool:
     """Put a new model where a snapshot was taken; whether the episodes go on too."""
-    path, settings = checkpoint_path(config.folder, snapshot), config.settings
-    for name, value in snapshot.notes["settings"].items():
-        if settings.get(name, value) != value:
-            raise ValueError(
-                f"{path} is of a run with {name}={value!r}; {CONFIG_FILE} has {settings[name]!r}"
-            )
+    path = checkpoint_path(config.folder, snapshot)
     try:
+        check_fields(snapshot.notes, RUN_NOTES)
+        before = snapshot.notes["settings"]
+        check_fields(before, config.settings)
+        for name, value in config.settings.items():
+            if before[name] != value:
+                raise ValueError(f"the run had {name}={before[name]!r}, not {value!r}")
         restore_agent(model, snapshot)
         if restore_episodes(model, snapshot):
             return True
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ValueError(f"{path} does not fit {CONFIG_FILE}: {error}") from error
-    _seed_episodes(model, config)
+    env.seed(config.seed + model.num_timesteps)  # not the episodes of the first steps again
     return False
-
-
-def _restore_model_file(model: RecurrentPPO, config: TrainConfig) -> None:
-    """Give a new model the weights of a ``model.zip``, and nothing that would be unpickled."""
-    path = config.folder / MODEL_FILE
-    try:
-        _, parameters, _ = load_from_zip_file(path, load_data=False, device=config.device)
-        if "policy" not in parameters:
-            raise ValueError("it holds no policy")
-        model.set_parameters({name: parameters[name] for name in ("policy", "policy.optimizer")})
-        with zipfile.ZipFile(path) as archive:
-            data = json.loads(archive.read("data"))
-        steps, updates = data["num_timesteps"], data["_n_updates"]
-        model.num_timesteps = check_integer("num_timesteps", steps, 1)
-        model._n_updates = check_integer("_n_updates", updates, 0)
-    except (
-        *(ValueError, KeyError, TypeError, AttributeError, RuntimeError, RecursionError),
-        *(EOFError, pickle.UnpicklingError),
-    ) as error:
-        raise ValueError(f"{path} cannot be resumed: {error}") from error
-    model.set_random_seed(config.seed + model.num_timesteps)  # the environments too
-
-
-def _seed_episodes(model: RecurrentPPO, config: TrainConfig) -> None:
-    """Not the episodes of the first steps again."""
-    env = model.get_env()
-    assert env is not None
-    env.seed(config.seed + model.num_timesteps)
 
 
 def _check_left(config: TrainConfig, model: RecurrentPPO, snapshot: Snapshot | None) -> None:

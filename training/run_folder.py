@@ -88,7 +88,7 @@ class RunFolder:
             if not any(folder.iterdir()):
                 folder.rmdir()
 
-    def progress(self, rows: int | None = None) -> ProgressCsv:
+    def progress(self, rows: int) -> ProgressCsv:
         """``progress.csv``, to be written on from a row on; see :class:`ProgressCsv`."""
         return ProgressCsv(self.path / PROGRESS_FILE, rows)
 

@@ -9,12 +9,15 @@ import torch
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
 
 from ..agents import RecurrentPPO
+from ..checks import check_fields
 from ..envs import MemoryVecEnv
 from ..named_arrays import Arrays, check_like, prefixed, under
 from ..random_stream import set_stream_state, stream_state
 from .global_streams import global_streams, set_global_streams
 from .weights import array_of, set_weights, weights_of
 
+GROUPS = ("policy", "moment", "stream", "env", "last")
+NOTES = ("num_timesteps", "n_updates", "seconds", "streams", "episodes", "successes", "log")
 EPISODE = ("r", "l", "t")  # what SB3 keeps of an episode: return, length (steps), time (seconds)
 
 
@@ -22,9 +25,9 @@ class Snapshot(NamedTuple):
     """Training between two rollouts, where nothing that is in the buffer is still needed."""
 
     arrays: Arrays
-    """weights, streams, windows of statistics; episodes, if the environments can say them"""
+    """weights, streams; episodes, if the environments can say them"""
     notes: dict[str, Any]
-    """what is JSON: counters, clock, values that wait to be logged"""
+    """what is JSON: counters, clock, windows of statistics, values that wait to be logged"""
 
     @property
     def steps(self) -> int:
@@ -39,12 +42,8 @@ class Snapshot(NamedTuple):
 
 def take_snapshot(model: RecurrentPPO) -> Snapshot:
     """The state of a model in ``learn``, as a rollout starts or after its update; a copy."""
-    streams, numbers = global_streams(model.device)
-    streams["buffer"] = stream_state(model.rollout_buffer.random)
-    episodes = [[float(info[key]) for key in EPISODE] for info in model.ep_info_buffer or ()]
+    streams, numbers = _streams(model)
     arrays = weights_of(model) | prefixed("stream", streams)
-    arrays["window.episodes"] = np.array(episodes, dtype=np.float64).reshape(-1, len(EPISODE))
-    arrays["window.successes"] = np.array(list(model.ep_success_buffer or ()), dtype=np.float64)
     env = model.get_env()
     if isinstance(env, MemoryVecEnv):
         arrays |= prefixed("env", env.get_state()) | prefixed("last", _last(model))
@@ -54,6 +53,8 @@ def take_snapshot(model: RecurrentPPO) -> Snapshot:
         "n_updates": model._n_updates,
         "seconds": (time.time_ns() - model.start_time) / 1e9,
         "streams": numbers,
+        "episodes": [[float(info[key]) for key in EPISODE] for info in model.ep_info_buffer or ()],
+        "successes": list(map(float, model.ep_success_buffer or ())),
         "log": {
             name: [value, log.name_to_count.get(name, 0), log.name_to_excluded[name]]
             for name, value in log.name_to_value.items()
@@ -68,15 +69,15 @@ def restore_agent(model: RecurrentPPO, snapshot: Snapshot) -> None:
     :raises ValueError: if the snapshot is of another network
     """
     arrays, notes = snapshot
+    check_fields({*GROUPS, *(name.partition(".")[0] for name in arrays)}, GROUPS)
     set_weights(model, arrays)
-    streams = under("stream", arrays)
+    streams, (wanted, _) = under("stream", arrays), _streams(model)
+    check_like(_on_cpu(streams), _on_cpu(wanted))
     set_stream_state(model.rollout_buffer.random, streams["buffer"])
     set_global_streams(streams, notes["streams"], model.device)
-    returns, lengths, times = arrays["window.episodes"].T.tolist()
-    infos = zip(returns, map(int, lengths), times, strict=True)
-    size = model._stats_window_size
-    model.ep_info_buffer = deque((dict(zip(EPISODE, i, strict=True)) for i in infos), maxlen=size)
-    model.ep_success_buffer = deque(arrays["window.successes"].tolist(), maxlen=size)
+    infos = (dict(zip(EPISODE, episode, strict=True)) for episode in notes["episodes"])
+    model.ep_info_buffer = deque(infos, maxlen=model._stats_window_size)
+    model.ep_success_buffer = deque(notes["successes"], maxlen=model._stats_window_size)
     model.num_timesteps, model._n_updates = snapshot.steps, snapshot.n_updates
 
 
@@ -87,7 +88,7 @@ def restore_episodes(model: RecurrentPPO, snapshot: Snapshot) -> bool:
     :raises ValueError: if the snapshot is of other environments
     """
     env, last = model.get_env(), under("last", snapshot.arrays)
-    if env is None or not isinstance(env, MemoryVecEnv) or not last:
+    if not isinstance(env, MemoryVecEnv):
         return False
     env.set_state(under("env", snapshot.arrays))
     space = env.observation_space
@@ -111,6 +112,17 @@ def restore_log(model: RecurrentPPO, snapshot: Snapshot) -> None:
         model.logger.name_to_value[name] = value
         model.logger.name_to_count[name] = count
         model.logger.name_to_excluded[name] = tuple(excluded)
+
+
+def _streams(model: RecurrentPPO) -> tuple[Arrays, dict[str, Any]]:
+    """Where all random streams of training are, but for that of the environments."""
+    arrays, numbers = global_streams(model.device)
+    return arrays | {"buffer": stream_state(model.rollout_buffer.random)}, numbers
+
+
+def _on_cpu(streams: Arrays) -> Arrays:
+    """Those that are there on every device."""
+    return {f"stream.{name}": array for name, array in streams.items() if name != "cuda"}
 
 
 def _last(model: RecurrentPPO) -> Arrays:

@@ -26,18 +26,19 @@ def set_weights(model: RecurrentPPO, arrays: Arrays) -> None:
     :raises ValueError: if they are of another network
     """
     policy = model.policy
-    given, parameters = under("policy", arrays), list(policy.parameters())
-    wanted = {name: array_of(value) for name, value in policy.state_dict().items()}
-    check_like(prefixed("policy", given), prefixed("policy", wanted))
+    weights = {name: array_of(value) for name, value in policy.state_dict().items()}
+    given = under("policy", arrays)
+    check_like(prefixed("policy", given), prefixed("policy", weights))
+    moments = under("moment", arrays)
+    indices = {name.partition(".")[0] for name in moments}
     state: dict[int, dict[str, torch.Tensor]] = {}
-    for path, array in under("moment", arrays).items():
-        index, _, name = path.partition(".")
-        if not index.isdecimal() or int(index) >= len(parameters):
-            raise ValueError(f"moment.{path} is of no parameter; there are {len(parameters)}")
-        shape = tuple(parameters[int(index)].shape)
-        if array.shape not in ((), shape):
-            raise ValueError(f"moment.{path} is of shape {array.shape}; it must be {shape}")
-        state.setdefault(int(index), {})[name] = torch.tensor(array)
+    for index, parameter in enumerate(policy.parameters()):
+        if str(index) in indices:
+            state[index] = _no_moments(parameter)
+    wanted = {f"{i}.{name}": array_of(m) for i, ms in state.items() for name, m in ms.items()}
+    check_like(prefixed("moment", moments), prefixed("moment", wanted))
+    for index, moment in state.items():
+        moment.update({name: torch.tensor(moments[f"{index}.{name}"]) for name in moment})
     policy.load_state_dict({name: torch.tensor(array) for name, array in given.items()})
     policy.optimizer.load_state_dict(policy.optimizer.state_dict() | {"state": state})
 
@@ -46,3 +47,9 @@ def array_of(tensor: torch.Tensor) -> npt.NDArray[Any]:
     """A tensor's values, which later changes of it leave alone."""
     array: npt.NDArray[Any] = tensor.detach().cpu().numpy().copy()
     return array
+
+
+def _no_moments(parameter: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Of Adam, before its first step."""
+    moment = torch.zeros_like(parameter)
+    return {"step": torch.tensor(0.0), "exp_avg": moment, "exp_avg_sq": moment}

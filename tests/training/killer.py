@@ -1,8 +1,9 @@
 """Runs train.py in processes that are killed, from one process that has imported it.
 
 Called as ``python -m warmrl.tests.training.killer FOLDER SEED COUNT``: leaves the run
-``FOLDER/whole`` and COUNT runs ``FOLDER/0``, ``FOLDER/1``, ..., each killed twice at random moments
-and then finished; prints how many of the kills came before a process had ended.
+``FOLDER/whole`` and runs ``FOLDER/0``, ``FOLDER/1``, ..., each killed at one or two random moments
+and then finished, until there were COUNT kills; prints the number of runs. A run warms up, trains,
+is taken for solved, consolidates and is saved.
 """
 
 import os
@@ -15,7 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from warmrl import train
-from warmrl.tests.training.short_runs import SHORT
+from warmrl.tests.training.short_runs import SHORT, solve
+
+LAST = "checkpoint-192.safetensors"
 
 
 def started(args: Sequence[str]) -> int:
@@ -64,22 +67,24 @@ def arguments(folder: Path) -> list[str]:
 
 
 def complete(folder: Path) -> bool:
-    config = folder / "config.json"
-    return config.exists() and '"complete": true' in config.read_text()
+    return any(folder.glob(LAST))
 
 
 def main() -> None:
     folder, seed, count = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     train.evaluate = lambda *args: None
-    rng, kills = np.random.default_rng(seed), 0
+    solve()
+    rng, kills, runs = np.random.default_rng(seed), 0, 0
     seconds = finished(arguments(folder / "whole"))
-    for run in range(count):
-        for _ in range(2):
-            if not complete(folder / str(run)):
-                kills += killed(arguments(folder / str(run)), rng.uniform(0, seconds))
-        if not complete(folder / str(run)):
-            finished(arguments(folder / str(run)))
-    print(kills)
+    while kills < count:
+        run = folder / str(runs)
+        for _ in range(min(2, count - kills)):
+            if not complete(run):
+                kills += killed(arguments(run), rng.uniform(0, seconds))
+        if not complete(run):
+            finished(arguments(run))
+        runs += 1
+    print(runs)
 
 
 if __name__ == "__main__":

@@ -8,15 +8,20 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from warmrl.agents.ppo_loss import PPOLoss
 from warmrl.envs import MemoryVecEnv
-from warmrl.tests.training.short_runs import SHORT, Outcome, assert_same, outcome, progress
+from warmrl.tests.training.short_runs import SHORT, Outcome, assert_same, outcome, progress, solve
 from warmrl.tests.training.strangers import ID
 from warmrl.train import main
+from warmrl.training.checkpoints import latest_checkpoint
+from warmrl.warmup import consolidation
 
 STEP, LOSS, SYNC = (MemoryVecEnv, "step_wait"), (PPOLoss, "__call__"), (os, "fsync")
+REST = (consolidation, "rest_loss")
 MOMENTS: tuple[tuple[Any, str], ...] = (STEP, LOSS, SYNC)
 RUNS = {
     "gru": ("--warmup", "none"),
@@ -60,28 +65,65 @@ def uninterrupted(*args: str) -> Outcome:
     return outcome(Path("whole"))
 
 
-@pytest.mark.parametrize("run", RUNS)
-def test_killed_at_any_moment(run: str) -> None:
+def killed(moments: Sequence[tuple[Any, str]], every: int, *args: str) -> list[Path]:
     """What lies on the disk at a moment is what a kill at that moment leaves."""
     places: list[Path] = []
-    seen = 0
+    calls = itertools.count(1)
 
     def copy() -> None:
-        nonlocal seen
-        seen += 1
-        if seen % 19 == 0 and Path("run/config.json").exists():
-            places.append(Path(shutil.copytree("run", f"killed-{seen}")))
+        number = next(calls)
+        if number % every == 0 and Path("run/config.json").exists():
+            places.append(Path(shutil.copytree("run", f"killed-{number}")))
 
     with pytest.MonkeyPatch.context() as patch:
-        for moment in MOMENTS:
+        for moment in moments:
             whenever(patch, moment, copy)
-        main([*SHORT, *RUNS[run], "--run-dir", "run"])
-    expected = outcome(Path("run"))
-    assert len(expected.progress) == 6
-    assert len(places) >= 5
+        main([*SHORT, *args, "--run-dir", "run"])
+    return places
+
+
+def check_resumed(places: Sequence[Path], expected: Outcome) -> None:
     for place in places:
         main(["--resume", str(place)])
         assert_same(outcome(place), expected)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_killed_at_any_moment(run: str) -> None:
+    places = killed(MOMENTS, 19, *RUNS[run])
+    expected = outcome(Path("run"))
+    assert len(expected.progress) == 6
+    assert len(places) >= 5
+    check_resumed(places, expected)
+
+
+@pytest.mark.parametrize(
+    ("args", "steps"), [(("--no-stop-when-solved",), 192), (("--solved-rollouts", "2"), 132)]
+)
+def test_killed_while_it_consolidates(
+    args: Sequence[str], steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solve(monkeypatch.setattr)
+    places = killed([REST], 3, *args)
+    expected = outcome(Path("run"))
+    assert expected.summary["steps"] == steps
+    assert len(places) == 2
+    check_resumed(places, expected)
+
+
+def test_killed_after_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the agent is saved, while it is evaluated, and before the last checkpoint."""
+    solve(monkeypatch.setattr)
+    calls: list[Path] = []
+
+    def evaluate(*args: Any) -> None:
+        calls.append(Path(shutil.copytree("run", "evaluated")))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warmrl.train.evaluate", evaluate)
+        places = killed([SYNC], 1)
+    assert calls
+    check_resumed([*places[-8:-1:3], *calls], outcome(Path("run")))  # the last one is finished
 
 
 def cut_short(
@@ -94,10 +136,16 @@ def cut_short(
     assert stop.value.code == status
 
 
-@pytest.mark.parametrize(("moment", "number"), [(STEP, 60), (LOSS, 27), (LOSS, 45), (SYNC, 9)])
+@pytest.mark.parametrize(
+    ("moment", "number"), [(STEP, 60), (LOSS, 27), (LOSS, 45), (SYNC, 9), (REST, 3)]
+)
 def test_interrupted(
-    moment: tuple[Any, str], number: int, capsys: pytest.CaptureFixture[str]
+    moment: tuple[Any, str],
+    number: int,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    solve(monkeypatch.setattr)
     expected = uninterrupted()
     cut_short(moment, fail_at(number, KeyboardInterrupt()), 130, [*SHORT, "--run-dir", "run"])
     assert "; go on with: python train.py --resume run" in capsys.readouterr().err
@@ -128,8 +176,18 @@ def test_interrupted_again_and_again() -> None:
     assert_same(outcome(Path("run")), expected)
 
 
-def test_more_steps_later_are_as_good_as_at_once() -> None:
+def test_more_steps_later_are_as_good_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They go on from before the consolidation, which is of the saved agent only."""
+    solve(monkeypatch.setattr)
     main([*SHORT, "--total-timesteps", "96", "--run-dir", "run"])
+    snapshot, _ = latest_checkpoint(Path("run"))
+    assert snapshot is not None
+    saved = load_file("run/policy.safetensors")
+    differing = {
+        n for n, a in saved.items() if not np.array_equal(snapshot.arrays[f"policy.{n}"], a)
+    }
+    assert differing
+    assert all(name.startswith("lstm_actor.") for name in differing)
     main(["--resume", "run", "--total-timesteps", "192"])
     assert_same(outcome(Path("run")), uninterrupted())
 
@@ -137,11 +195,7 @@ def test_more_steps_later_are_as_good_as_at_once() -> None:
 def test_practice_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Solved after the second rollout, and practised for two more."""
-    monkeypatch.setattr(
-        "warmrl.training.callbacks.success_rate",
-        lambda callback: float(callback.num_timesteps >= 64),
-    )
+    solve(monkeypatch.setattr)
     expected = uninterrupted("--solved-rollouts", "3")
     assert (expected.summary["solved_at"], len(expected.progress)) == (64, 5)
     args = [*SHORT, "--solved-rollouts", "3", "--run-dir", "run"]

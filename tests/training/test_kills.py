@@ -11,13 +11,14 @@ from warmrl.tests.training.short_runs import assert_same, outcome
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads Linux's clocks")
 
 
-def check(folder: Path, runs: int) -> None:
-    command = [sys.executable, "-m", "warmrl.tests.training.killer", str(folder), "0", str(runs)]
+def check(folder: Path, kills: int) -> None:
+    command = [sys.executable, "-m", "warmrl.tests.training.killer", str(folder), "0", str(kills)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert int(done.stdout) >= runs
     expected = outcome(folder / "whole")
-    for run in range(runs):
+    assert "vaa_after" in expected.summary
+    assert expected.summary["solved_at"] == 64
+    for run in range(int(done.stdout)):
         assert_same(outcome(folder / str(run)), expected)
 
 

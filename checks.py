@@ -83,3 +83,14 @@ def _real(name: str, value: Any, right: str) -> float:
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name}={value!r} must be {right}")
     return float(value)
+
+
+def check_fields(given: Iterable[str], wanted: Iterable[str]) -> None:
+    """Check that a mapping has just the fields that it should.
+
+    :raises ValueError: naming those that are unknown, or missing
+    """
+    given, wanted = set(given), set(wanted)
+    for names, wrong in ((given - wanted, "unknown"), (wanted - given, "missing")):
+        if names:
+            raise ValueError(f"{', '.join(sorted(names))}: {wrong}")

@@ -17,22 +17,27 @@ from warmrl.evaluation import (
     check_delays,
     check_writable,
     print_table,
+    read_trained_on,
     success_figure,
     sweep,
     write_evaluation,
 )
 from warmrl.training import (
+    Checkpoints,
     ProgressBar,
+    Resumed,
     RunFolder,
-    StopWhenSolved,
     TrainConfig,
     build_env,
     build_model,
     check_unchanged,
     config_of,
     consolidation,
-    load_model,
+    keep_what_was_learned,
+    resume_model,
+    stop_when_solved,
     task_of,
+    writing,
 )
 from warmrl.warmup import (
     LocalStabilityConfig,
@@ -64,22 +69,31 @@ def train(
     callbacks: Sequence[BaseCallback] = (),
     model: RecurrentPPO | None = None,
     bar: ProgressBar | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Trained:
-    """Warm up and train one agent, or train one further; writes nothing.
+    """Warm up and train one agent, or train one further; writes nothing but its checkpoints.
 
     :param config: the run
     :param callbacks: further callbacks of ``learn``
     :param model: the agent, if there is one already; it is warmed up only if it is untrained
     :param bar: shows how it goes
+    :param checkpoints: what it is saved to, and goes on from
     :raises UserError: if observations or rewards of the environment are not finite, or its episodes
         cannot be warmed up on
     """
     model = build_model(config, build_env(config)) if model is None else model
+    resumed = checkpoints is not None and checkpoints.resumed is not None
+    begun = resumed or model.num_timesteps > 0
     start = time.perf_counter()
-    warmup = warm(config, model, bar) if model.num_timesteps == 0 else None
+    warmup = None if begun else warm(config, model, bar)
     warmed = time.perf_counter()
-    solved = StopWhenSolved(config.solved_rollouts if config.stop_when_solved else None)
+    solved = stop_when_solved(config) if checkpoints is None else checkpoints.solved
     own: list[BaseCallback] = [solved]
+    if checkpoints is not None:
+        if warmup is not None:
+            vaa = {"vaa_before": warmup.mean_vaa_before, "vaa_after": warmup.mean_vaa_after}
+            checkpoints.summary = vaa
+        own.append(checkpoints)  # before consolidation, which more steps do not start from
     if config.consolidate:
         own.append(consolidation(task_of(model.get_env()), solved, config.seed))
     if bar is not None:
@@ -88,7 +102,7 @@ def train(
         model.learn(
             config.total_timesteps - model.num_timesteps,
             callback=[*own, *callbacks],
-            reset_num_timesteps=model.num_timesteps == 0,
+            reset_num_timesteps=not begun,
         )
     except NotFiniteError as error:
         raise UserError(f"env={config.env!r}: {error}") from error
@@ -120,40 +134,29 @@ def warm(config: TrainConfig, model: RecurrentPPO, bar: ProgressBar | None = Non
     return result
 
 
-def train_into(folder: RunFolder, config: TrainConfig, model: RecurrentPPO) -> Trained:
+def train_into(
+    folder: RunFolder, config: TrainConfig, model: RecurrentPPO, checkpoints: Checkpoints
+) -> Trained:
     """Train, and save what was learned, also when it is cut short.
 
-    Ctrl-C exits with status 130, values that are not finite with status 2; any other exception
-    goes on.
+    Ctrl-C exits with status 130, values that are not finite and a full disk with status 2; any
+    other exception goes on.
     """
-    learned = model._n_updates
     try:
         with ProgressBar(config.warmup_steps, config.total_timesteps) as bar:
-            trained = train(config, model=model, bar=bar)
+            trained = train(config, model=model, bar=bar, checkpoints=checkpoints)
+        summary = {"steps": model.num_timesteps, "complete": True, "solved_at": trained.solved_at}
+        folder.save(model, config, summary | checkpoints.summary)
     except BaseException as error:
-        model.logger.close()
-        if model._n_updates > learned:
-            folder.save(model, config, {"steps": model.num_timesteps, "complete": False})
-            kept = f"{model.num_timesteps:,} steps are saved in {folder.path}"
-            kept += f"; go on with: python train.py --resume {folder.path}"
-        elif config.resume is None:
-            folder.discard()
-            kept = "nothing was learned yet, nothing is saved"
-        else:
-            kept = f"nothing was learned, {folder.path} is as it was"
+        kept = keep_what_was_learned(folder, config, model, checkpoints)
         if isinstance(error, KeyboardInterrupt):
             print(f"interrupted: {kept}", file=sys.stderr)
             raise SystemExit(INTERRUPTED) from None
         if isinstance(error, UserError):
             fail(f"{error} ({kept})")
         raise
-    model.logger.close()
-    summary: dict[str, Any] = {"steps": model.num_timesteps, "complete": True}
-    summary["solved_at"] = trained.solved_at
-    if trained.warmup is not None:
-        summary["vaa_before"] = trained.warmup.mean_vaa_before
-        summary["vaa_after"] = trained.warmup.mean_vaa_after
-    folder.save(model, config, summary)
+    finally:
+        model.logger.close()
     return trained
 
 
@@ -199,6 +202,7 @@ def read_config(args: Sequence[str] | None) -> TrainConfig:
     if not changed.env_kwargs:
         changed = dataclasses.replace(changed, env_kwargs=before.env_kwargs)
     check_unchanged(changed, before)
+    read_trained_on(config.resume)  # refuses to import the environment from the folder itself
     return changed
 
 
@@ -221,16 +225,22 @@ def main(args: Sequence[str] | None = None) -> None:
         task = task_of(env)
         check_delays(task, config.env, evaluation_delays(config, env))
         if config.resume is None:
-            model = build_model(config, env)
+            resumed = Resumed(build_model(config, env), None, {}, [])
             folder.claim()
         else:
-            model = load_model(config, env)
-        model.set_logger(folder.logger(config.tensorboard))
+            resumed = resume_model(config, env)
+        model = resumed.model
+        progress = folder.progress(resumed.rows)
+        model.set_logger(folder.logger(progress, config.tensorboard))
+        checkpoints = Checkpoints(folder.path, progress, config, resumed.snapshot)
+        folder.begin(model, config, resumed.summary | {"steps": model.num_timesteps})
     layers = f"{'double ' if config.double else ''}{config.cell.upper()} of {config.hidden_size}"
     warmed = "" if config.warmup == "none" else f", warmed up ({config.warmup})"
     at = f" from {model.num_timesteps:,} steps on" if config.resume else ""
+    for remark in resumed.remarks:
+        console.print(remark)
     console.print(f"training a {layers}{warmed} on {task or config.env}{at}")
-    trained = train_into(folder, config, model)
+    trained = train_into(folder, config, model, checkpoints)
     if trained.warmup is not None:
         before, after = trained.warmup.mean_vaa_before, trained.warmup.mean_vaa_after
         console.print(
@@ -244,10 +254,14 @@ def main(args: Sequence[str] | None = None) -> None:
     certify = " --certify" if task is not None and task.deterministic else ""
     saved = f"saved in {folder.path}; try: python evaluate.py {folder.path}{certify}"
     try:
-        evaluate(config, model, folder, console)
+        with writing(folder.path):
+            evaluate(config, model, folder, console)
+        checkpoints.finish()
     except KeyboardInterrupt:
         print(f"interrupted: the agent is {saved}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
+    except UserError as error:
+        fail(f"{error} (the agent is {saved})")
     env.close()
     console.print(saved)
 

@@ -189,9 +189,7 @@ class Agent:
         :param config: what else ``config.json`` shall hold, beside its ``"policy"``
         :raises ValueError: if the policy cannot be described in JSON, or ``config`` has one
         """
-        if config is not None and "policy" in config:
-            raise ValueError(f"config['policy']={config['policy']!r} is taken by the agent's own")
-        text = json.dumps({**(config or {}), "policy": self.describe()}, indent=2)
+        text = self._config_text(config)
         folder = Path(run_dir)
         folder.mkdir(parents=True, exist_ok=True)
         # Clones, since safetensors refuses the tensors that actor and critic share
@@ -202,7 +200,18 @@ class Agent:
         with whole_file(folder / WEIGHTS_FILE) as partial:
             partial.write_bytes(save(weights))  # its own writer makes it private to the user
         with whole_file(folder / CONFIG_FILE) as partial:
-            partial.write_text(text + "\n")
+            partial.write_text(text)
+
+    def save_config(self, run_dir: str | Path, config: dict[str, Any] | None = None) -> None:
+        """Write ``config.json`` only, before there are weights worth saving; see :meth:`save`."""
+        text = self._config_text(config)
+        with whole_file(Path(run_dir) / CONFIG_FILE) as partial:
+            partial.write_text(text)
+
+    def _config_text(self, config: dict[str, Any] | None) -> str:
+        if config is not None and "policy" in config:
+            raise ValueError(f"config['policy']={config['policy']!r} is taken by the agent's own")
+        return json.dumps({**(config or {}), "policy": self.describe()}, indent=2) + "\n"
 
     @classmethod
     def load(cls, run_dir: str | Path, device: str | torch.device = "auto") -> "Agent":

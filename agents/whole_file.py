@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+PARTIAL = ".partial"
+"""suffix of a file that is being written; killed meanwhile, a program leaves it behind"""
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
@@ -18,7 +21,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     :param path: the file
     :return: the path to write to, next to it
     """
-    partial = path.with_name(f"{path.name}.partial")
+    partial = path.with_name(f"{path.name}{PARTIAL}")
     try:
         yield partial
         _sync(partial, os.O_RDWR)

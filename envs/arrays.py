@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias, TypeVar, cast
 
 import numpy as np
@@ -70,6 +70,25 @@ def map_fields(function: Callable[..., Array], *states: State) -> State:
         fields = zip(*cast("tuple[tuple[Any, ...], ...]", states), strict=True)
         return cast("State", type(first)(*(map_fields(function, *field) for field in fields)))
     return cast("State", function(*states))
+
+
+def named_fields(state: Any, name: str = "state") -> dict[str, Array]:
+    """Every array field of (nested) NamedTuples, by its path: "state.task.time"."""
+    if not isinstance(state, tuple):
+        return {name: state}
+    inner: tuple[str, ...] = getattr(type(state), "_fields")  # noqa: B009
+    parts = (named_fields(part, f"{name}.{f}") for f, part in zip(inner, state, strict=True))
+    return {path: array for part in parts for path, array in part.items()}
+
+
+def with_named_fields(state: State, fields: Mapping[str, Array], name: str = "state") -> State:
+    """A state like another one, of the fields that `named_fields` gave."""
+    if not isinstance(state, tuple):
+        return cast("State", fields[name])
+    inner: tuple[str, ...] = getattr(type(state), "_fields")  # noqa: B009
+    parts = zip(inner, state, strict=True)
+    made = (with_named_fields(part, fields, f"{name}.{f}") for f, part in parts)
+    return cast("State", type(state)(*made))
 
 
 def select(mask: Array, chosen: State, other: State) -> State:

@@ -9,7 +9,8 @@ import numpy.typing as npt
 from gymnasium.spaces import Box, Discrete
 
 from ..checks import check_integer
-from .arrays import rows, with_rows
+from ..named_arrays import Arrays, check_like
+from .arrays import named_fields, rows, with_named_fields, with_rows
 from .episode import Episode, EpisodeState
 from .task import MemoryTask, Scene
 
@@ -110,6 +111,24 @@ class Batch:
             wrong = checked[(checked < 0) | (checked >= self._n_actions)][0]
             raise ValueError(f"action={wrong} must lie in 0..{self._n_actions - 1}")
         return checked
+
+    def get_state(self) -> Arrays:
+        """The episodes under way, as arrays of N rows by name."""
+        fields = named_fields(self._started())
+        return {name: array.copy() for name, array in fields.items()} | {
+            "terminated": self.terminated.copy()
+        }
+
+    def set_state(self, state: Arrays) -> None:
+        """Go on with the episodes of `get_state`.
+
+        :raises ValueError: for arrays of another task or of another number of episodes.
+        """
+        blank = self.episode.reset(np.zeros((self.n, self.episode.reset_noise)))
+        check_like(state, {**named_fields(blank), "terminated": self.terminated})
+        copies = {name: array.copy() for name, array in state.items()}
+        self.terminated = copies.pop("terminated")
+        self.state = with_named_fields(blank, copies)
 
     def render(self, mode: str, index: int) -> Any:
         """One episode as text ("ansi") or as an RGB image ("rgb_array")."""

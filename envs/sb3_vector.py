@@ -13,6 +13,8 @@ from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
 
+from ..named_arrays import Arrays, check_like
+from ..random_stream import set_stream_state, stream_state
 from .batch import Batch, check_render_mode
 from .registration import make_task
 from .shell import TaskShell
@@ -93,6 +95,39 @@ class MemoryVecEnv(TaskShell, VecEnv):
             self._finish(np.flatnonzero(done), truncated, infos)
             batch.restart(done, self.np_random)
         return batch.observe(), reward, done, infos
+
+    def get_state(self) -> Arrays:
+        """All that episodes and noise go on from, as arrays by name; take it between two steps.
+
+        Nothing of it changes as the environment is stepped on.
+        """
+        return {
+            "random": stream_state(self.np_random),
+            "returns": self._returns.copy(),
+            "elapsed": np.array(time.time() - self._started_at),
+            **self._batch.get_state(),
+        }
+
+    def set_state(self, state: Arrays) -> None:
+        """Go on exactly where another environment of this task was; no reset is needed.
+
+        A seed that waits for the next reset is forgotten.
+
+        :param state: what its `get_state` returned.
+        :raises ValueError: for arrays of another task or number of environments.
+        """
+        own: Arrays = {
+            "random": stream_state(self.np_random),
+            "returns": self._returns,
+            "elapsed": np.array(0.0),
+        }
+        check_like({name: a for name, a in state.items() if name in own}, own)
+        self._batch.set_state({name: a for name, a in state.items() if name not in own})
+        set_stream_state(self.np_random, state["random"])
+        self._returns = state["returns"].copy()
+        self._started_at = time.time() - float(state["elapsed"])
+        self._reset_seeds()
+        self._reset_options()
 
     def close(self) -> None:
         """Nothing to release."""

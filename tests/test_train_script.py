@@ -61,7 +61,8 @@ def test_a_run_leaves_everything(capsys: pytest.CaptureFixture[str]) -> None:
     assert "trained up to 256 steps" in out.out
     assert "saved in a/run; try: python evaluate.py a/run --certify" in out.out
     assert sorted(path.name for path in Path("a/run").iterdir()) == [
-        *("config.json", "evaluation.json", "evaluation.png", "model.zip"),
+        *("checkpoint-0.safetensors", "checkpoint-256.safetensors", "config.json"),
+        *("evaluation.json", "evaluation.png", "model.zip"),
         *("policy.safetensors", "progress.csv"),
     ]
     rows = progress("a/run")
@@ -170,10 +171,10 @@ def test_interrupted_training_can_be_resumed(capsys: pytest.CaptureFixture[str])
     assert err.startswith("interrupted: ")
     assert "steps are saved in run; go on with: python train.py --resume run" in err
     assert [row["time/total_timesteps"] for row in progress("run")] == ["128", "256"]
-    # In the third rollout, 8 * 8 steps were lost; the environment is new, and interrupts again.
+    # The third rollout is played anew; so is the environment, which interrupts again.
     stopped(["--resume", "run"], 130, capsys)
     steps = [row["time/total_timesteps"] for row in progress("run")]
-    assert steps == ["128", "256", "448", "576"]
+    assert steps == ["128", "256", "384", "512"]
 
 
 def test_interrupted_at_once_leaves_nothing(
@@ -235,7 +236,7 @@ def test_help_reads_well(capsys: pytest.CaptureFixture[str]) -> None:
         "python train.py --env warmrl/DelayedRecall-v0 --delay 1 20 --env-kwargs n_symbols 4",
         "--cell lstm|gru",
         "--warmup none|gaussian|rollout|frame",
-        "Unpickles its model.zip, which can execute code: only for runs that you trust.",
+        "to the very bits that it would have come to uninterrupted",
     ):
         assert words in said
     assert "None" not in said

@@ -5,6 +5,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from ..envs import MemoryTask
 from ..warmup import ConsolidationCallback, ConsolidationConfig
+from .config import TrainConfig
 
 SOLVED = 0.99
 FORGOTTEN = 0.95
@@ -25,11 +26,26 @@ class StopWhenSolved(BaseCallback):
         self.rollouts = rollouts
         self.solved_at: int | None = None
         """environment steps when the task was solved, ``None`` if it is not"""
-        self._practised = 0
-        self._stop = False
+        self.practised = 0
+        """rollouts since then"""
+
+    @property
+    def done(self) -> bool:
+        """Whether the task is solved, and practised for long enough."""
+        enough = self.rollouts is not None and self.practised >= self.rollouts
+        return self.solved_at is not None and enough
+
+    def get_state(self) -> dict[str, int | None]:
+        """How far it is, as JSON."""
+        return {"solved_at": self.solved_at, "practised": self.practised}
+
+    def set_state(self, state: dict[str, int | None]) -> None:
+        """Go on from where :meth:`get_state` was."""
+        self.solved_at, self.practised = state["solved_at"], state["practised"] or 0
 
     def _on_step(self) -> bool:
-        return not self._stop
+        # Not asked in _on_rollout_end, so that the last rollout is still learned from.
+        return not self.done
 
     def _on_rollout_end(self) -> None:
         rate = success_rate(self)
@@ -37,11 +53,14 @@ class StopWhenSolved(BaseCallback):
             self.solved_at = None
             return
         if self.solved_at is None:
-            self.solved_at, self._practised = self.num_timesteps, 0
+            self.solved_at, self.practised = self.num_timesteps, 0
         else:
-            self._practised += 1
-        # Obeyed in the next rollout, so that this one is still learned from.
-        self._stop = self.rollouts is not None and self._practised >= self.rollouts
+            self.practised += 1
+
+
+def stop_when_solved(config: TrainConfig) -> StopWhenSolved:
+    """The callback that a configuration asks for."""
+    return StopWhenSolved(config.solved_rollouts if config.stop_when_solved else None)
 
 
 def consolidation(

@@ -26,6 +26,12 @@ from ..warmup.drives import DRIVES
 STABILITY = "stability"
 WARMUPS = ("none", *DRIVES, STABILITY)
 
+CHANGEABLE = (
+    *("total_timesteps", "stop_when_solved", "solved_rollouts", "checkpoint_rollouts"),
+    *("device", "threads", "tensorboard", "eval_delays", "eval_episodes"),
+)
+"""what may change when a run is resumed"""
+
 # How the command line shows the fields whose types say too little or too much.
 Cell: TypeAlias = Annotated[str, tyro.conf.arg(metavar="|".join(CELLS))]
 Init: TypeAlias = Annotated[str, tyro.conf.arg(metavar="|".join(INITIALISERS))]
@@ -138,8 +144,10 @@ class TrainConfig:
     run_dir: Folder = None
     """Folder of the run, a new one (runs/ENVIRONMENT-CELL-WARMUP-SEED)."""
     resume: Folder = None
-    """Go on with the run in this folder, as it was set, up to --total-timesteps.
-    Unpickles its model.zip, which can execute code: only for runs that you trust."""
+    """Go on with the run in this folder, as it was set, up to --total-timesteps: to the very bits
+    that it would have come to uninterrupted, if it is on one of our environments."""
+    checkpoint_rollouts: int = 10
+    """Rollouts from one checkpoint to the next; there is one at the end and on Ctrl-C as well."""
     tensorboard: bool = False
     """Also log for TensorBoard (needs the extra "tensorboard")."""
     eval_delays: Delays = None
@@ -152,6 +160,7 @@ class TrainConfig:
             *("n_envs", "hidden_size", "n_layers", "threads"),
             *("warmup_steps", "warmup_episodes", "warmup_episode_steps"),
             *("total_timesteps", "n_steps", "n_epochs", "n_minibatches", "eval_episodes"),
+            "checkpoint_rollouts",
         )
         for name in at_least_one:
             check_integer(name, getattr(self, name), 1)
@@ -226,6 +235,14 @@ class TrainConfig:
             radius = self.stability_radius
             return LocalStabilityConfig(time_radius=radius, depth_radius=radius, **shared)
         return WarmupConfig.suited(CELLS[self.cell].cell_state, drive=self.warmup, **shared)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What cannot change when a run is resumed, as JSON."""
+        places = (*CHANGEABLE, "resume", "run_dir")
+        fixed = {name: v for name, v in self.to_json().items() if name not in places}
+        settings: dict[str, Any] = json.loads(json.dumps(fixed))
+        return settings
 
     def to_json(self) -> dict[str, Any]:
         """Every field as JSON, with the environment's arguments as they were understood."""

@@ -15,9 +15,10 @@ from stable_baselines3.common.logger import KVWriter, Logger, TensorBoardOutputF
 from .. import __version__
 from ..agents import Agent, RecurrentPPO
 from ..agents.agent import WEIGHTS_FILE
-from ..agents.whole_file import whole_file
+from ..agents.whole_file import PARTIAL, whole_file
 from .config import TrainConfig
 from .progress_csv import ProgressCsv
+from .writing import writing
 
 CONFIG_FILE = "config.json"
 MODEL_FILE = "model.zip"
@@ -27,8 +28,8 @@ PROGRESS_FILE = "progress.csv"
 class RunFolder:
     """A folder with everything that a run leaves behind.
 
-    ``config.json``, ``progress.csv``, ``model.zip`` (Stable-Baselines3), ``policy.safetensors``;
-    evaluation adds ``evaluation.json`` and its figures.
+    ``config.json``, ``progress.csv``, ``model.zip`` (Stable-Baselines3), ``policy.safetensors`` and
+    the last two checkpoints; evaluation adds ``evaluation.json`` and its figures.
 
     :param path: the folder
     """
@@ -46,7 +47,7 @@ class RunFolder:
         field = f"run_dir={str(self.path)!r}"
         if self.path.exists() and not self.path.is_dir():
             raise FileExistsError(f"{field} is a file; it must be a new folder")
-        if self.path.exists() and any(self.path.iterdir()):
+        if self.path.exists() and any(p.suffix != PARTIAL for p in self.path.iterdir()):
             raise FileExistsError(
                 f"{field} exists; it must be a new folder (or continue that run: --resume)"
             )
@@ -87,12 +88,23 @@ class RunFolder:
             if not any(folder.iterdir()):
                 folder.rmdir()
 
-    def logger(self, tensorboard: bool) -> Logger:
-        """A logger that writes ``progress.csv``, after what is there, and TensorBoard's files."""
-        writers: list[KVWriter] = [ProgressCsv(self.path / PROGRESS_FILE)]
+    def progress(self, rows: int) -> ProgressCsv:
+        """``progress.csv``, to be written on from a row on; see :class:`ProgressCsv`."""
+        return ProgressCsv(self.path / PROGRESS_FILE, rows)
+
+    def logger(self, progress: ProgressCsv, tensorboard: bool) -> Logger:
+        """A logger that writes ``progress.csv`` and TensorBoard's files."""
+        writers: list[KVWriter] = [progress]
         if tensorboard:
             writers.append(TensorBoardOutputFormat(str(self.path)))
         return Logger(str(self.path), writers)
+
+    def begin(self, model: RecurrentPPO, config: TrainConfig, summary: dict[str, Any]) -> None:
+        """Write what a run is, so that it can be gone on with from whenever it is cut short.
+
+        :param summary: what happened so far
+        """
+        Agent(model).save_config(self.path, _described(config, summary | {"complete": False}))
 
     def save(self, model: RecurrentPPO, config: TrainConfig, summary: dict[str, Any]) -> None:
         """Write the agent, for Stable-Baselines3 and for :class:`~warmrl.agents.Agent`.
@@ -102,15 +114,20 @@ class RunFolder:
         :param model: the agent
         :param config: its configuration
         :param summary: what happened, for ``config.json``
+        :raises UserError: if the disk is full, for example
         """
-        with whole_file(self.path / MODEL_FILE) as partial:
-            model.save(partial)
-        versions = {
-            "warmrl": __version__,
-            "python": platform.python_version(),
-            **{m.__name__: m.__version__ for m in (torch, gymnasium, stable_baselines3)},
-            **{m.__name__: m.__version__ for m in (sb3_contrib, np)},
-        }
-        Agent(model).save(
-            self.path, {"train": config.to_json(), "summary": summary, "versions": versions}
-        )
+        with writing(self.path):
+            with whole_file(self.path / MODEL_FILE) as partial:
+                model.save(partial)
+            Agent(model).save(self.path, _described(config, summary))
+
+
+def _described(config: TrainConfig, summary: dict[str, Any]) -> dict[str, Any]:
+    """What ``config.json`` holds beside the policy."""
+    versions = {
+        "warmrl": __version__,
+        "python": platform.python_version(),
+        **{m.__name__: m.__version__ for m in (torch, gymnasium, stable_baselines3)},
+        **{m.__name__: m.__version__ for m in (sb3_contrib, np)},
+    }
+    return {"train": config.to_json(), "summary": summary, "versions": versions}

@@ -1,4 +1,4 @@
-"""Run folders from strangers: evaluating or loading one executes nothing that lies in it."""
+"""Run folders from strangers: no script and no loading executes anything that lies in one."""
 
 import base64
 import json
@@ -16,6 +16,7 @@ import torch
 from warmrl.agents import Agent, RecurrentPPO
 from warmrl.evaluate import main as evaluate
 from warmrl.tests.mistakes.commands import make_run, refused
+from warmrl.train import main as train
 
 OUTPUT = ("evaluation.json", "evaluation.png")
 READ = ("config.json", "policy.safetensors")
@@ -44,6 +45,7 @@ def as_model(path: Path) -> None:
         archive.writestr("data", json.dumps({"policy_class": {":serialized:": item}}))
 
 
+RESUME = ("--resume", "run", "--total-timesteps", "64", "--eval-delays", "3")
 HOW = {"pickle": as_pickle, "torch": as_torch, "model": as_model}
 
 
@@ -89,6 +91,23 @@ def test_everything_else_is_not_looked_at(run: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", HOW)
+def test_resuming_looks_at_checkpoints_only(run: Path, how: str) -> None:
+    for name in ("policy.safetensors", *OUTPUT, *IGNORED):
+        if name != "progress.csv":
+            HOW[how](run / name)
+    train(RESUME)
+    assert not Path("executed").exists()
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_resuming_refuses_a_trap(run: Path, how: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for path in run.glob("checkpoint-*"):
+        HOW[how](path)
+    assert "has no whole checkpoint" in refused(train, RESUME, capsys)
+    assert not Path("executed").exists()
+
+
+@pytest.mark.parametrize("how", HOW)
 def test_the_traps_work(run: Path, how: str) -> None:
     HOW[how](run / "trap")
     if how == "pickle":
@@ -111,6 +130,7 @@ def test_nothing_is_unpickled(run: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(torch, "load", refuse)
     Agent.load(run)
     evaluate(["run", "--delays", "3", "--episodes", "2"])
+    train(RESUME)
 
 
 @pytest.mark.parametrize("place", [".", "run"])
@@ -129,10 +149,11 @@ def test_an_environment_is_not_imported_from_the_folder(
     monkeypatch.syspath_prepend(place)
     module = "planted" if place == "run" else "run.planted"
     data = json.loads((run / "config.json").read_text())
-    data["train"] |= {"env": f"{module}:Thing-v0", "env_kwargs": {}}
+    data["train"] |= {"env": f"{module}:Thing-v0", "env_kwargs": {}, "length": None}
     (run / "config.json").write_text(json.dumps(data))
-    said = refused(evaluate, ["run", "--episodes", "2"], capsys)
-    assert f"env='{module}:Thing-v0' names a module in the run folder" in said
+    for main, args in ((evaluate, ("run", "--episodes", "2")), (train, RESUME)):
+        said = refused(main, args, capsys)
+        assert f"env='{module}:Thing-v0' names a module in the run folder" in said
     assert not Path("executed").exists()
 
 

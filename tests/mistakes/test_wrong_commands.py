@@ -64,6 +64,7 @@ TRAIN = [
     ("--run-dir taken/file", "run_dir='taken/file' is a file; it must be a new folder"),
     ("--run-dir taken/file/run", "cannot be made: "),
     ("--run-dir /proc/run", "/proc/run"),
+    ("--checkpoint-rollouts 0", "checkpoint_rollouts=0 must be at least 1"),
     ("--resume nowhere", "resume='nowhere' has no config.json; it must be a run"),
     ("--resume taken", "resume='taken' has no config.json; it must be a run"),
     ("--resume run", "total_timesteps=32 must be more than the 32 steps that run has"),

@@ -70,10 +70,9 @@ def test_evaluate_names_the_file(name: str, how: str, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("how", DAMAGE)
-@pytest.mark.parametrize("name", ["config.json", "model.zip"])
-def test_resume_names_the_file(name: str, how: str, capsys: pytest.CaptureFixture[str]) -> None:
-    DAMAGE[how](Path("run") / name)
-    assert name in refused(train, RESUME, capsys)
+def test_resume_names_the_file(how: str, capsys: pytest.CaptureFixture[str]) -> None:
+    DAMAGE[how](Path("run/config.json"))
+    assert "config.json" in refused(train, RESUME, capsys)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +149,7 @@ def test_evaluate_names_the_field(
         ("eval_delays", "x", "eval_delays='x' must be an int of at least 1"),
         ("env_kwargs", None, "config.json describes no run of train.py"),
         ("env_kwargs", {"size": 3}, "has no argument 'size'; it has"),
-        ("wheels", 4, "unexpected keyword argument 'wheels'"),
+        ("wheels", 4, "wheels: unknown"),
     ],
 )
 def test_resume_names_the_field(

@@ -73,6 +73,20 @@ def test_never_stops_without_a_number() -> None:
     assert callback.solved_at == 10
 
 
+def test_practice_is_counted_on() -> None:
+    first = started(3)
+    assert all(rollout(first, 1.0) for _ in range(3))
+    callback = started(3)
+    callback.model.num_timesteps = first.model.num_timesteps
+    callback.set_state(first.get_state())
+    assert not rollout(callback, 1.0)
+    assert callback.solved_at == 10
+    longer = started(4)
+    longer.set_state(callback.get_state())
+    assert longer.on_step()
+    assert not rollout(longer, 1.0)
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_an_empty_window_is_no_success(known: bool) -> None:
     callback = started(0)

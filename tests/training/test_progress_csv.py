@@ -8,8 +8,8 @@ from stable_baselines3.common.logger import Logger
 from warmrl.training.progress_csv import ProgressCsv
 
 
-def log(path: Path, *rows: dict[str, float]) -> None:
-    logger = Logger(None, [ProgressCsv(path)])
+def log(path: Path, *rows: dict[str, float], keep: int | None = None) -> None:
+    logger = Logger(None, [ProgressCsv(path, keep)])
     for row in rows:
         for key, value in row.items():
             logger.record(key, value)
@@ -43,3 +43,35 @@ def test_an_empty_file_is_a_new_one(tmp_path: Path) -> None:
     path.touch()
     log(path, {"a": 1})
     assert read(path) == [{"a": "1"}]
+
+
+def test_rows_after_the_last_checkpoint_are_written_anew(tmp_path: Path) -> None:
+    path = tmp_path / "progress.csv"
+    rows: list[dict[str, float]] = [{"a": 1}, {"a": 2, "b": 3}, {"a": 3, "b": 4}]
+    log(path, *rows)
+    whole = path.read_text()
+    for keep in (0, 1, 2, 3):
+        path.write_text(whole + "9,torn")
+        log(path, *rows[keep:], keep=keep)
+        assert path.read_text() == whole
+
+
+def test_a_torn_row_is_dropped(tmp_path: Path) -> None:
+    path = tmp_path / "progress.csv"
+    path.write_text("a,b\n1,2\n3")
+    log(path, {"a": 4, "b": 5})
+    assert path.read_text() == "a,b\n1,2\n4,5\n"
+
+
+def test_iterations_are_numbered_through(tmp_path: Path) -> None:
+    path = tmp_path / "progress.csv"
+    for keep in (0, 1, 2):
+        log(path, {"time/iterations": 1}, keep=keep)
+    assert [row["time/iterations"] for row in read(path)] == ["1", "2", "3"]
+
+
+def test_columns_do_not_depend_on_the_order_of_sets(tmp_path: Path) -> None:
+    path = tmp_path / "progress.csv"
+    names = [f"name {i}" for i in range(20)]
+    log(path, dict.fromkeys(reversed(names[:10]), 1), dict.fromkeys(reversed(names), 1))
+    assert list(read(path)[0]) == sorted(names[:10]) + sorted(names[10:])

@@ -1,6 +1,5 @@
 """Going on with a run."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,13 @@ import torch
 from warmrl.agents import Agent
 from warmrl.train import train
 from warmrl.training import (
+    Checkpoints,
     RunFolder,
     TrainConfig,
     build_env,
     check_unchanged,
     config_of,
-    load_model,
+    resume_model,
 )
 
 
@@ -24,7 +24,9 @@ def make_run(path: Path, **fields: Any) -> TrainConfig:
     config = TrainConfig(**small, warmup="none", total_timesteps=64, run_dir=path, **fields)
     folder = RunFolder(path)
     folder.claim()
-    folder.save(train(config).model, config, {})
+    checkpoints = Checkpoints(path, folder.progress(0), config)
+    folder.save(train(config, checkpoints=checkpoints).model, config, {})
+    checkpoints.finish()
     return config
 
 
@@ -43,30 +45,17 @@ def test_the_agent_goes_on_where_it_was(tmp_path: Path) -> None:
     make_run(tmp_path)
     config = config_of(tmp_path)
     config.total_timesteps = 128
-    model = load_model(config, build_env(config))
+    model, snapshot, *_ = resume_model(config, build_env(config))
     assert model.num_timesteps == 64
     left = Agent.load(tmp_path).policy.state_dict()
     assert all(torch.equal(left[name], p) for name, p in model.policy.state_dict().items())
     moments = model.policy.optimizer.state_dict()["state"]
     assert {float(state["step"]) for state in moments.values()} == {32.0}  # 2 * 4 * 4 minibatches
-    trained = train(config, model=model)
+    checkpoints = Checkpoints(tmp_path, RunFolder(tmp_path).progress(0), config, snapshot)
+    trained = train(config, model=model, checkpoints=checkpoints)
     assert trained.warmup is None
     assert trained.model.num_timesteps == 128
     assert trained.model._n_updates == 16
-
-
-def test_resumed_training_is_seeded_but_draws_anew(tmp_path: Path) -> None:
-    make_run(tmp_path)
-    config = config_of(tmp_path)
-    config.total_timesteps = 96
-    first, second = (train(config, model=load_model(config, build_env(config))) for _ in "ab")
-    weights = [t.model.policy.state_dict() for t in (first, second)]
-    assert all(torch.equal(weights[1][name], value) for name, value in weights[0].items())
-    env = build_env(config)
-    load_model(config, env)
-    starts, again = env.reset(), build_env(config).reset()
-    assert starts.shape == again.shape  # type: ignore[union-attr]
-    assert env.np_random.random() != build_env(config).np_random.random()  # type: ignore[attr-defined]
 
 
 def test_only_some_settings_change(tmp_path: Path) -> None:
@@ -81,39 +70,11 @@ def test_only_some_settings_change(tmp_path: Path) -> None:
             check_unchanged(changed, before)
 
 
-def truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def of_another_space(path: Path) -> None:
-    config = TrainConfig(
-        env="CartPole-v1", n_envs=4, n_steps=8, hidden_size=8, warmup="none", total_timesteps=8
-    )
-    train(config).model.save(path)
-
-
-@pytest.mark.parametrize(
-    ("damage", "message"),
-    [
-        (truncate, "model.zip cannot be resumed: No data found"),
-        (lambda path: path.write_bytes(b"x"), "model.zip cannot be resumed: .*a zip"),
-        (of_another_space, "model.zip cannot be resumed: Observation spaces do not match"),
-    ],
-)
-def test_a_damaged_agent(tmp_path: Path, damage: Callable[[Path], None], message: str) -> None:
-    make_run(tmp_path)
-    config = config_of(tmp_path)
-    config.total_timesteps = 128
-    damage(tmp_path / "model.zip")
-    with pytest.raises(ValueError, match=message):
-        load_model(config, build_env(config))
-
-
 def test_no_steps_left(tmp_path: Path) -> None:
     make_run(tmp_path)
     config = config_of(tmp_path)
     with pytest.raises(ValueError, match="total_timesteps=64 must be more than the 64 steps"):
-        load_model(config, build_env(config))
+        resume_model(config, build_env(config))
 
 
 @pytest.mark.parametrize(

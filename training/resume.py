@@ -4,7 +4,6 @@ import dataclasses
 import json
 import pickle
 from pathlib import Path
-from typing import Any
 
 import torch
 from stable_baselines3.common.vec_env import VecEnv
@@ -13,6 +12,7 @@ from ..agents import RecurrentPPO
 from .build import quiet
 from .config import TrainConfig, shown
 from .run_folder import CONFIG_FILE, MODEL_FILE
+from .settings import config_from_json
 
 CHANGEABLE = (
     *("resume", "total_timesteps", "stop_when_solved", "solved_rollouts"),
@@ -32,15 +32,10 @@ def config_of(run_dir: Path) -> TrainConfig:
             raise FileNotFoundError(f"resume={str(run_dir)!r} has no {name}; it must be a run")
     path = run_dir / CONFIG_FILE
     try:
-        data: dict[str, Any] = json.loads(path.read_text())["train"]
-        # The file lists the delay among the environment's arguments too, for evaluation.
-        arguments = {k: v for k, v in data["env_kwargs"].items() if data.get(k) is None}
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
-        }
-        return TrainConfig(**fields | {"env_kwargs": arguments, "run_dir": run_dir})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"{path} describes no run of train.py: {error!r}") from error
+        config = config_from_json(json.loads(path.read_text())["train"])
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} describes no run of train.py: {error}") from error
+    return dataclasses.replace(config, run_dir=run_dir)
 
 
 def check_unchanged(config: TrainConfig, before: TrainConfig) -> None:

@@ -132,7 +132,7 @@ def test_an_environment_is_not_imported_from_the_folder(
     data["train"] |= {"env": f"{module}:Thing-v0", "env_kwargs": {}}
     (run / "config.json").write_text(json.dumps(data))
     said = refused(evaluate, ["run", "--episodes", "2"], capsys)
-    assert f"env='{module}:Thing-v0' names a module in the run folder" in said
+    assert f"env='{module}:Thing-v0' needs {module}, which is a module in the run folder" in said
     assert not Path("executed").exists()
 
 

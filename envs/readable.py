@@ -8,8 +8,9 @@ from typing import Any, TypeAlias
 import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
-from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
+from stable_baselines3.common.preprocessing import is_image_space
 
+READ = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 SMALLEST_IMAGE = 36  # pixels a side; SB3's NatureCNN has nothing left of smaller ones
 
 Path: TypeAlias = tuple["str | int", ...]
@@ -26,7 +27,7 @@ class ReadableObservation(gym.ObservationWrapper[Any, Any, Any]):
     - `Discrete` and `MultiDiscrete` start at 0.
 
     :param env: the environment.
-    :raises ValueError: if it shows nothing but text.
+    :raises ValueError: if it shows nothing but text, or what has no features extractor.
     """
 
     def __init__(self, env: gym.Env[Any, Any]) -> None:
@@ -37,6 +38,13 @@ class ReadableObservation(gym.ObservationWrapper[Any, Any, Any]):
         """Names of the parts that are text."""
         if not self._read:
             raise ValueError(f"observations are {env.observation_space}; they must be numbers")
+        right = ", ".join(kind.__name__ for kind in READ)
+        for path, part in self._read.items():
+            if not isinstance(part, READ):
+                named = f"observation {_name(path)!r} is" if path else "observations are"
+                raise ValueError(
+                    f"{named} {part}; they must be one of {right}, or a Dict or Tuple of them"
+                )
         self._flat = () in self._read
         shown = {_name(path): _readable(part) for path, part in self._read.items()}
         self.observation_space = shown[""] if self._flat else spaces.Dict(shown)
@@ -52,7 +60,7 @@ class ReadableObservation(gym.ObservationWrapper[Any, Any, Any]):
 def make_readable(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
     """The environment itself if SB3 reads its observations, else in a `ReadableObservation`.
 
-    :raises ValueError: if it shows nothing but text.
+    :raises ValueError: if there is no way to read them.
     """
     wrapped = ReadableObservation(env)
     return env if wrapped.observation_space == env.observation_space else wrapped
@@ -106,11 +114,11 @@ def _read(value: Any, space: spaces.Space[Any]) -> Any:
 
 
 def _is_small_image(space: spaces.Space[Any]) -> bool:
-    if not isinstance(space, spaces.Box) or not is_image_space(space):
-        return False
-    shape = space.shape[1:] if is_image_space_channels_first(space) else space.shape[:2]
-    return min(shape) < SMALLEST_IMAGE
+    # The smallest axis is that of the channels, or there are so many that all are images' sides.
+    return is_image_space(space) and sorted(space.shape or ())[1] < SMALLEST_IMAGE
 
 
 def _scale(image: spaces.Space[Any]) -> int:
-    return 255 if is_image_space(image, check_channels=True) else 1
+    """What SB3 divides the pixels by, if they are grey, RGB or RGBA, channels last or first."""
+    first, *sides, last = image.shape or ()
+    return 255 if last in (1, 3, 4) or (first in (1, 3, 4) and first < min(*sides, last)) else 1

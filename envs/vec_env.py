@@ -62,7 +62,10 @@ def make_vec_env(
         env = gym.make(spec, **arguments)
         for wrapper in wrappers:
             env = _wrapped(env, wrapper)
-        return make_readable(env)
+        try:
+            return make_readable(env)
+        except ValueError as error:
+            raise ValueError(f"env_id={env_id!r}: {error}") from error
 
     return env_util.make_vec_env(make, n_envs, seed=seed, env_kwargs=_rendering(spec) | kwargs)
 

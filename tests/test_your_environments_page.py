@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,12 +23,13 @@ SHORT = (
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    before = dict(gymnasium.registry)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
     yield
-    gymnasium.registry.clear()
-    gymnasium.registry.update(before)
+    for env_id in [env_id for env_id in gymnasium.registry if env_id.startswith("mine/")]:
+        del gymnasium.registry[env_id]
+    for _, name in MODULES:
+        sys.modules.pop(name, None)
 
 
 def test_every_command_is_known() -> None:

@@ -15,7 +15,7 @@ from ..agents import RecurrentPPO
 from ..envs import MemoryTask, make_vec_env
 from .config import TrainConfig
 
-PARTS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+ACTIONS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
 
 def build_env(config: TrainConfig) -> VecEnv:
@@ -56,7 +56,7 @@ def build_model(config: TrainConfig, env: VecEnv, **kwargs: Any) -> RecurrentPPO
     A policy starts as the environment's exploration policy, where it states one.
 
     :param kwargs: further arguments of :class:`~warmrl.agents.RecurrentPPO`
-    :raises ValueError: if there is no policy for the environment's spaces
+    :raises ValueError: if no policy has the environment's actions
     """
     torch.set_num_threads(config.threads)
     task = task_of(env)
@@ -66,7 +66,7 @@ def build_model(config: TrainConfig, env: VecEnv, **kwargs: Any) -> RecurrentPPO
     _check_actions(config.env, env.action_space)
     return quiet(
         RecurrentPPO(
-            policy_name(config.env, env.observation_space),
+            policy_name(env.observation_space),
             env,
             learning_rate=config.learning_rate,
             n_steps=config.n_steps,
@@ -101,29 +101,18 @@ def quiet(model: RecurrentPPO) -> RecurrentPPO:
     return model
 
 
-def policy_name(env_id: str, space: spaces.Space[Any]) -> str:
-    """The policy for an observation space.
-
-    :raises ValueError: if there is none
-    """
+def policy_name(space: spaces.Space[Any]) -> str:
+    """The policy for an observation space that SB3 reads."""
     if isinstance(space, spaces.Dict):
-        for key, part in space.items():
-            if not isinstance(part, PARTS):
-                raise ValueError(f"env={env_id!r}: observation {key!r} is {part}; {_right(PARTS)}")
         return "MultiInputRnnPolicy"
-    if not isinstance(space, PARTS):
-        raise ValueError(f"env={env_id!r}: observations are {space}; {_right(PARTS)}")
     return "CnnRnnPolicy" if is_image_space(space) else "MlpRnnPolicy"
 
 
 def _check_actions(env_id: str, space: spaces.Space[Any]) -> None:
-    if not isinstance(space, PARTS):
-        raise ValueError(f"env={env_id!r}: actions are {space}; {_right(PARTS)}")
+    if not isinstance(space, ACTIONS):
+        right = ", ".join(kind.__name__ for kind in ACTIONS)
+        raise ValueError(f"env={env_id!r}: actions are {space}; they must be one of {right}")
     if np.any(getattr(space, "start", 0)):
         raise ValueError(f"env={env_id!r}: actions are {space}; they must start at 0")
     if isinstance(space, spaces.Box) and not space.is_bounded():
         raise ValueError(f"env={env_id!r}: actions are {space}; their bounds must be finite")
-
-
-def _right(kinds: tuple[type, ...]) -> str:
-    return f"they must be one of {', '.join(kind.__name__ for kind in kinds)}"

@@ -53,9 +53,8 @@ Folder: TypeAlias = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_beh
 class TrainConfig:
     """Train an agent that remembers, and evaluate it on delays that it never saw.
 
-    - Its recurrent network is warmed up, then PPO trains it until the task is solved.
-    - Without arguments, the task is the T-maze of length 20.
-    - Everything is left in a folder; evaluate it further with evaluate.py. Examples:
+    - Its network is warmed up, then PPO trains it until the task is solved.
+    - Without arguments, that is the T-maze of length 20. Examples:
       python train.py --cell lstm --seed 1
       python train.py --length 5 20 --env-kwargs stochasticity 0.3
       python train.py --env warmrl/CopyFirst-v0 --delay 1 20 --env-kwargs n_cues 2
@@ -65,7 +64,8 @@ class TrainConfig:
     """
 
     env: str = "warmrl/TMaze-v0"
-    """Environment: one of docs/environments.md, or any other Gymnasium id."""
+    """Environment: one of docs/environments.md, or any other id of Gymnasium, as id or module:id
+    (docs/your-environments.md)."""
     length: Delay = None
     """Length of a maze's corridor (the published one): one number, or two for a range."""
     delay: Delay = None

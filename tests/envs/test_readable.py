@@ -54,7 +54,6 @@ def read(space: spaces.Space[Any], observation: Any) -> tuple[spaces.Space[Any],
         spaces.MultiDiscrete([2, 3]),
         spaces.MultiBinary(4),
         spaces.Dict({"a": spaces.Discrete(3), "b": image(40, 40, 1)}),
-        spaces.Sequence(spaces.Discrete(3)),  # which nobody reads: refused where it is used
     ],
 )
 def test_what_is_readable_stays_as_it_is(space: spaces.Space[Any]) -> None:
@@ -62,11 +61,19 @@ def test_what_is_readable_stays_as_it_is(space: spaces.Space[Any]) -> None:
     assert make_readable(env) is env
 
 
-def test_small_images_are_vectors() -> None:
-    pixels = np.arange(2 * 2 * 3, dtype=np.uint8).reshape(2, 2, 3) * 23
-    space, shown = read(image(2, 2, 3), pixels)
-    assert space == spaces.Box(0, 1, (12,), np.float32)
-    np.testing.assert_allclose(shown, np.arange(12) * 23 / 255, rtol=1e-6)
+@pytest.mark.parametrize("shape", [(2, 2, 3), (4, 3, 1), (3, 5, 4), (3, 4, 5), (1, 2, 2)])
+def test_small_images_are_vectors(shape: tuple[int, ...]) -> None:
+    n = int(np.prod(shape))
+    space, shown = read(image(*shape), np.arange(n, dtype=np.uint8).reshape(shape) * 4)
+    assert space == spaces.Box(0, 1, (n,), np.float32)
+    np.testing.assert_allclose(shown, np.arange(n) * 4 / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(7, 7, 20), (9, 7, 20), (4, 4, 20), (11, 7, 7)])
+def test_small_images_of_other_channels_keep_their_numbers(shape: tuple[int, ...]) -> None:
+    space, shown = read(image(*shape), np.full(shape, 2, np.uint8))
+    assert space == spaces.Box(0, 255, (int(np.prod(shape)),), np.float32)
+    assert (shown == 2).all()
 
 
 def test_small_images_that_are_one_hot_keep_their_ones() -> None:
@@ -116,6 +123,14 @@ def test_nothing_but_text(space: spaces.Space[Any]) -> None:
         make_readable(Showing(space))
 
 
+def test_what_has_no_features_extractor_is_named() -> None:
+    cards = spaces.Sequence(spaces.Discrete(3))
+    with pytest.raises(ValueError, match=r"^observations are Sequence.*; they must be one of Box"):
+        make_readable(Showing(cards))
+    with pytest.raises(ValueError, match=r"^observation 'hand/cards' is Sequence\(.*; they must"):
+        make_readable(Showing(spaces.Dict({"hand": spaces.Dict({"cards": cards})})))
+
+
 SIMPLE = st.one_of(
     st.integers(1, 5).map(spaces.Discrete),
     st.tuples(st.integers(1, 5), st.integers(-3, 3)).map(
@@ -138,7 +153,7 @@ NESTED: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(space=NESTED, seed=st.integers(0, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_whatever_is_shown_is_of_the_space_that_is_stated(
     space: spaces.Space[Any], seed: int
 ) -> None:

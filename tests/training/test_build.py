@@ -6,16 +6,14 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
-from gymnasium import spaces
 from stable_baselines3.common.vec_env import VecEnv
 
 from warmrl.agents import INITIALISERS, Agent
 from warmrl.envs import TMaze
 from warmrl.evaluation import evaluate_env
-from warmrl.tests.training.strangers import DONE, ID, SEEN
+from warmrl.tests.training.strangers import DONE, ID
 from warmrl.train import train
 from warmrl.training import TrainConfig, build_env, build_model, task_of
-from warmrl.training.build import policy_name
 
 
 def tiny(**fields: Any) -> TrainConfig:
@@ -104,20 +102,13 @@ def test_continuous_actions() -> None:
 @pytest.mark.parametrize(
     ("seen", "message"),
     [
-        ("sequence", r"env='.*': observations are Sequence\(.*\); they must be one of Box"),
-        ("text", r"observations are Text\(.*\); they must be numbers"),
+        ("sequence", r"env_id='.*': observations are Sequence\(.*\); they must be one of Box"),
+        ("text", r"env_id='.*': observations are Text\(.*\); they must be numbers"),
     ],
 )
-def test_observations_without_a_policy(seen: str, message: str) -> None:
-    assert seen in SEEN
+def test_observations_that_cannot_be_read(seen: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        build_model(tiny(env=ID), strange(seen=seen))
-
-
-def test_a_part_without_a_policy_is_named() -> None:
-    space = spaces.Dict({"cards": SEEN["sequence"]})
-    with pytest.raises(ValueError, match=r"env='s': observation 'cards' is Sequence\(.*\); they"):
-        policy_name("s", space)
+        strange(seen=seen)
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,7 @@ from warmrl.training import (
     build_model,
     check_unchanged,
     config_of,
+    consolidation,
     left_out,
     load_model,
     stored_config,
@@ -81,11 +82,15 @@ def train(
     warmup = warm(config, model, bar) if model.num_timesteps == 0 else None
     warmed = time.perf_counter()
     solved = StopWhenSolved(config.solved_rollouts if config.stop_when_solved else None)
-    shown = [] if bar is None else [bar]
+    own: list[BaseCallback] = [solved]
+    if config.consolidate:
+        own.append(consolidation(task_of(model.get_env()), solved, config.seed))
+    if bar is not None:
+        own.append(bar)
     try:
         model.learn(
             config.total_timesteps - model.num_timesteps,
-            callback=[solved, *shown, *callbacks],
+            callback=[*own, *callbacks],
             reset_num_timesteps=model.num_timesteps == 0,
         )
     except NotFiniteError as error:

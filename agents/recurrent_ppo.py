@@ -121,7 +121,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             obs = obs_as_tensor(self._last_obs, self.device)
             with torch.no_grad():
                 starts = torch.as_tensor(dones, dtype=torch.float32, device=self.device)
-                actions, values, log_probs, states = act(obs, self._last_lstm_states, starts)
+                actions, values, log_probs, lstm_states = act(obs, self._last_lstm_states, starts)
             performed = actions.cpu().numpy()
             if self.policy.squash_output:
                 performed = self.policy.unscale_action(performed)
@@ -152,13 +152,13 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             ]
             if truncated:
                 last_obs = [infos[i]["terminal_observation"] for i in truncated]
-                h, c = (part[:, truncated].contiguous() for part in states.vf)
+                h, c = (part[:, truncated].contiguous() for part in lstm_states.vf)
                 values_after = expect(self._batch(last_obs), (h, c)).flatten()
                 targets[truncated] += self.gamma * values_after
             rollout_buffer.add(obs, actions, targets, self._last_episode_starts, values, log_probs)
             self._last_obs = new_obs
             self._last_episode_starts = dones
-            self._last_lstm_states = states
+            self._last_lstm_states = lstm_states
 
         keep = torch.as_tensor(~dones, dtype=torch.float32, device=self.device)[:, None]
         h, c = (keep * part for part in self._last_lstm_states.vf)

@@ -48,6 +48,7 @@ class Direct:
                     warmup=warmup,
                     total_timesteps=BUDGETS[length],
                     solved_rollouts=10,
+                    consolidate=False,
                     seed=seed,
                     **SETTINGS[length],
                 ),

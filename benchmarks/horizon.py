@@ -8,6 +8,7 @@ Makes the table of docs/benchmarks.md and the README's first figure::
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tyro
@@ -22,12 +23,16 @@ from warmrl.training import TrainConfig
 
 COLOURS = {"none": "#8c8c8c", "gaussian": "#6aa84f", "rollout": "#3d85c6", "frame": "#d9480f"}
 DASHES = {"gru": "-", "lstm": "--"}
+COLD: dict[str, Any] = {"consolidate": False, "solved_rollouts": 75}
 CERTIFY_STEPS = 600_000  # the slowest GRUs take that long to come to rest, bit by bit
 
 
 @dataclass
 class Horizon:
-    """Train agents at one length, with and without warm-up, and test them at far longer ones."""
+    """Train agents at one length, with and without warm-up, and test them at far longer ones.
+
+    Cold ones are plain recurrent PPO: neither warmed up nor consolidated, but practised for longer.
+    """
 
     length: int = 20
     """Length of the corridor in training."""
@@ -51,7 +56,13 @@ class Horizon:
         return [
             Job(
                 f"{cell} {warmup}",
-                TrainConfig(length=(self.length,), cell=cell, warmup=warmup, seed=seed),
+                TrainConfig(
+                    length=(self.length,),
+                    cell=cell,
+                    warmup=warmup,
+                    seed=seed,
+                    **(COLD if warmup == "none" else {}),
+                ),
                 self.delays,
                 CERTIFY_STEPS if warmup != "none" else 0,
             )
@@ -99,7 +110,9 @@ def draw(rows: Sequence[Row], delays: Sequence[int], trained: int) -> Figure:
     axes.set(ylabel="seeds right in every episode", ylim=(0, 1.04))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5))
+    axes.legend(
+        frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5), handlelength=4
+    )
     return figure
 
 

@@ -1,7 +1,10 @@
-"""When to stop training."""
+"""When to stop training, and what is done once the task is solved."""
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
+
+from ..envs import MemoryTask
+from ..warmup import ConsolidationCallback, ConsolidationConfig
 
 SOLVED = 0.99
 FORGOTTEN = 0.95
@@ -39,6 +42,24 @@ class StopWhenSolved(BaseCallback):
             self._practised += 1
         # Obeyed in the next rollout, so that this one is still learned from.
         self._stop = self.rollouts is not None and self._practised >= self.rollouts
+
+
+def consolidation(
+    task: MemoryTask | None, solved: StopWhenSolved, seed: int
+) -> ConsolidationCallback:
+    """Consolidate when training ends, if the task is solved.
+
+    :param task: the task, whose previous actions and rewards are nothing new to see; ``None`` for
+        another's environment
+    :param solved: knows whether the task is solved
+    :param seed: seed of what is drawn
+    """
+    previous = task.n_actions + 1 if task is not None and task.observe_previous else 0
+    return ConsolidationCallback(
+        ConsolidationConfig(seed=seed),
+        watch=slice(previous, None),
+        when=lambda: solved.solved_at is not None,
+    )
 
 
 def success_rate(callback: BaseCallback) -> float | None:

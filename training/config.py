@@ -67,9 +67,9 @@ class TrainConfig:
     """Environment: one of docs/environments.md, or any other id of Gymnasium, as id or module:id
     (docs/your-environments.md)."""
     length: Delay = None
-    """Length of a maze's corridor (the published one): one number, or two for a range."""
+    """Length of a maze's corridor (the environment's default): one number, or two for a range."""
     delay: Delay = None
-    """Delay of a recall task in steps (the published one): one number, or two for a range."""
+    """Delay of a recall task in steps (the environment's default): one number, or two."""
     env_kwargs: Pairs = field(default_factory=dict)
     """Other arguments of the environment, for example: stochasticity 0.3"""
     env_wrapper: Wrappers = ()
@@ -113,8 +113,10 @@ class TrainConfig:
     """Environment steps, at most."""
     stop_when_solved: bool = True
     """Stop a while after the success rate has reached 0.99, if the environment reports one."""
-    solved_rollouts: int = 75
+    solved_rollouts: int = 40
     """Rollouts of that while; below 0.95 the task counts as not solved any more."""
+    consolidate: bool = True
+    """Whether, once solved, the states in which the agent waits are made attractors at the end."""
     learning_rate: float = 1e-3
     """Step size of Adam."""
     n_steps: int = 128
@@ -172,7 +174,7 @@ class TrainConfig:
             check_positive(name, getattr(self, name))
         if self.reward_scale is not None:
             check_positive("reward_scale", self.reward_scale)
-        for name in ("double", "stop_when_solved", "tensorboard"):
+        for name in ("double", "stop_when_solved", "consolidate", "tensorboard"):
             check_flag(name, getattr(self, name))
         if self.skip is not None:
             check_flag("skip", self.skip)

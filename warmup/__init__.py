@@ -1,10 +1,11 @@
 """Warm-up: make recurrent networks multistable on random rollouts, before any training.
 
-And its rival, pre-training to local stability.
+Its rival, pre-training to local stability; and consolidation, which keeps states while training.
 """
 
 from .callback import WarmupCallback
 from .config import WarmupConfig, WarmupResult
+from .consolidation import ConsolidationCallback, ConsolidationConfig, rest_loss
 from .multistability import vaa, vaa_star
 from .procedure import warm_up
 from .reachable import reachable_vaa
@@ -13,6 +14,8 @@ from .stability import LocalStabilityConfig, LocalStabilityResult, local_stabili
 from .trajectories import Trajectories
 
 __all__ = [
+    "ConsolidationCallback",
+    "ConsolidationConfig",
     "LocalStabilityConfig",
     "LocalStabilityResult",
     "Trajectories",
@@ -22,6 +25,7 @@ __all__ = [
     "local_stability",
     "random_rollouts",
     "reachable_vaa",
+    "rest_loss",
     "vaa",
     "vaa_star",
     "warm_up",

@@ -1,0 +1,276 @@
+"""Consolidation: which states it takes, what becomes of them, and what it leaves alone."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from sb3_contrib import RecurrentPPO as UpstreamRecurrentPPO
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.env_util import make_vec_env as make_sb3_vec_env
+from stable_baselines3.common.vec_env import VecEnv
+from torch import Tensor, nn
+
+from warmrl.agents import CELLS, MlpRnnPolicy, MultiInputRnnPolicy, RecurrentPPO
+from warmrl.envs import make_vec_env
+from warmrl.warmup import ConsolidationCallback, ConsolidationConfig, rest_loss
+from warmrl.warmup.consolidation import Waiting, _log_probs, _long_waits
+
+SMALL: dict[str, Any] = {"n_steps": 16, "batch_size": 32, "n_epochs": 1, "seed": 0, "device": "cpu"}
+
+
+def recall(n_envs: int = 4, **kwargs: Any) -> VecEnv:
+    arguments = {"delay": 5, "n_symbols": 2, "observe_previous": False} | kwargs
+    return make_vec_env("warmrl/DelayedRecall-v0", n_envs, seed=0, **arguments)
+
+
+def ours(env: VecEnv, policy: Any = MlpRnnPolicy, **kwargs: Any) -> Any:
+    settings = {"lstm_hidden_size": 8} | kwargs
+    return RecurrentPPO(policy, env, policy_kwargs=settings, **SMALL)
+
+
+def upstream(env: VecEnv) -> Any:
+    return UpstreamRecurrentPPO(
+        "MlpLstmPolicy", env, policy_kwargs={"lstm_hidden_size": 8}, **SMALL
+    )
+
+
+def weights(module: nn.Module) -> Tensor:
+    return nn.utils.parameters_to_vector(module.parameters()).detach().clone()
+
+
+class Halving(nn.Module):
+    """h' = w h with w = 1/2."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> Any:
+        h, c = state
+        for _ in x:
+            h = self.w * h
+        return h, (h, c)
+
+
+@pytest.mark.parametrize(("n_drift", "n_hold"), [(0, 1), (0, 3), (2, 1), (3, 4)])
+def test_the_loss_of_a_network_that_halves_its_state(n_drift: int, n_hold: int) -> None:
+    rnn = Halving()
+    h, c = torch.tensor([[[1.0, 3.0]]]), torch.tensor([[[0.2, -0.4]]])
+    goal = torch.tensor([[[0.5, 0.0]]])
+    loss = rest_loss(rnn, torch.zeros(1, 1), (h, c), (goal, c), n_drift, n_hold)
+    drifted = h / 2**n_drift
+    off = drifted / 2**n_hold - goal
+    assert loss.item() == pytest.approx(off.square().mean().item())
+    torch.autograd.backward(loss)
+    # d/dw of the mean of (w^K s - goal)^2, s being the state after the drift
+    wanted = (2 * off * n_hold * 0.5 ** (n_hold - 1) * drifted).mean()
+    assert rnn.w.grad is not None
+    assert rnn.w.grad.item() == pytest.approx(wanted.item())
+
+
+def test_cell_states_must_rest_too_as_far_as_they_are_seen() -> None:
+    lstm = nn.LSTM(1, 2)
+    zeros = torch.zeros(1, 1, 2)
+    with torch.no_grad():
+        for weight in lstm.parameters():
+            weight.zero_()  # f = 1/2, and nothing is written
+    c = torch.full((1, 1, 2), 2.0)
+    h = torch.full((1, 1, 2), np.tanh(1.0) / 2)
+    loss = rest_loss(lstm, torch.zeros(1, 1), (zeros, c), (h, c), 0, 1)
+    assert loss.item() == pytest.approx((np.tanh(1.0) - np.tanh(2.0)) ** 2, rel=1e-5)
+
+
+def test_long_waits_and_their_last_moments() -> None:
+    #   wait 7 has four moments, wait 3 two, wait 5 one: four are usual, two are half of that
+    wait = np.array([7, 3, 7, 5, 3, 7, 7])
+    long, last = _long_waits(wait)
+    assert long.tolist() == [0, 1, 2, 4, 5, 6]
+    assert last.tolist() == [6, 4, 6, 4, 6, 6]
+
+
+@pytest.fixture
+def descents(monkeypatch: pytest.MonkeyPatch) -> list[Waiting]:
+    """What would have been descended on."""
+    seen: list[Waiting] = []
+
+    def look(_: ConsolidationCallback, waiting: Waiting, batches: list[Any]) -> float:
+        assert batches
+        seen.append(waiting)
+        return 0.0
+
+    monkeypatch.setattr(ConsolidationCallback, "_descend", look)
+    return seen
+
+
+@pytest.mark.parametrize("make_model", [ours, upstream])
+def test_waiting_is_seeing_nothing_new(make_model: Any, descents: list[Waiting]) -> None:
+    """A cue, five silent steps and the query: four of seven steps show what the last one showed."""
+    model = make_model(recall(n_envs=3))
+    model.learn(2 * 16 * 3, callback=ConsolidationCallback())
+    (waiting,) = descents  # once, of the last rollout
+    # Steps 16 to 31: most of the third episode and of the fifth, and all of the fourth
+    per_env = [3, 4, 3]
+    assert len(waiting.wait) == 3 * sum(per_env)
+    lengths = np.unique(waiting.wait, return_counts=True)[1]
+    assert sorted(lengths.tolist()) == sorted(per_env * 3)
+    assert not waiting.observations.any()
+    assert waiting.actor[0].shape == (1, 30, 8)
+
+
+def test_a_rollout_that_is_cut_short_leaves_the_last_whole_one(descents: list[Waiting]) -> None:
+    class Stop(BaseCallback):
+        def _on_step(self) -> bool:
+            return self.num_timesteps <= 16 * 3
+
+    ours(recall(n_envs=3)).learn(10_000, callback=[ConsolidationCallback(), Stop()])
+    (waiting,) = descents
+    assert len(waiting.wait) == 3 * (4 + 4 + 1)  # of the first sixteen steps
+
+
+@pytest.mark.parametrize(("watch", "waits"), [(slice(None), False), (slice(3, None), True)])
+def test_previous_actions_can_be_left_out(
+    watch: slice, waits: bool, descents: list[Waiting]
+) -> None:
+    model = ours(recall(observe_previous=True, n_symbols=2, n_envs=16, delay=2))
+    model.learn(16 * 16, callback=ConsolidationCallback(watch=watch))
+    n_waits = 16 * 4  # of sixteen steps in episodes of four, one in each shows nothing new
+    found = len(descents[0].wait) if descents else 0
+    assert found == n_waits if waits else found < 0.8 * n_waits
+
+
+def frozen(model: Any) -> Any:
+    """A model that PPO does not change."""
+    model.learning_rate, model.lr_schedule = 0.0, lambda _: 0.0
+    return model
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_states_come_to_rest(cell: str) -> None:
+    """Without any learning besides, noisy states return to where they were far better."""
+    losses = {}
+    for n_steps in (1, 100):
+        model = frozen(ours(recall(n_envs=16), cell=cell, lstm_hidden_size=16))
+        with torch.no_grad():
+            for weight in model.policy.lstm_actor.parameters():
+                weight.mul_(3)  # restless
+        config = ConsolidationConfig(n_steps, learning_rate=1e-2, max_drift_steps=20, anchor=0.0)
+        model.learn(16 * 16, callback=ConsolidationCallback(config))
+        losses[n_steps] = model.logger.name_to_value["consolidation/loss"]
+    assert losses[100] < 0.75 * losses[1]
+
+
+def test_the_anchor_holds_the_behaviour() -> None:
+    moved = []
+    for anchor in (0.0, 100.0):
+        model = frozen(ours(recall(n_envs=16), lstm_hidden_size=16))
+        with torch.no_grad():
+            for weight in model.policy.parameters():
+                weight.mul_(3)
+        model.learn(16 * 16)
+        (batch,) = model.rollout_buffer.get(None)
+        config = ConsolidationConfig(50, learning_rate=1e-2, anchor=anchor)
+        model.learn(16 * 16, callback=ConsolidationCallback(config))
+        after = _log_probs(model.policy, batch).detach()
+        moved.append((after - batch.old_log_prob).square().mean().item())
+    assert moved[1] < moved[0] / 4
+
+
+@pytest.mark.parametrize("make_model", [ours, upstream])
+def test_only_recurrent_layers_change(make_model: Any) -> None:
+    model = frozen(make_model(recall()))
+    policy = model.policy
+    trunks = [policy.lstm_actor] + ([policy.lstm_critic] if policy.lstm_critic is not None else [])
+    assert len(trunks) == (1 if make_model is ours else 2)
+    before, whole = [weights(trunk) for trunk in trunks], weights(policy)
+    model.learn(64, callback=ConsolidationCallback(ConsolidationConfig(n_steps=2)))
+    after = [weights(trunk) for trunk in trunks]
+    changed = [(a != b).sum() for a, b in zip(after, before, strict=True)]
+    assert all(n > 0 for n in changed)
+    assert (weights(policy) != whole).sum() == sum(changed)
+
+
+def test_it_waits_until_it_is_asked() -> None:
+    asked = 0
+
+    def not_now() -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    results = []
+    for callbacks in ([ConsolidationCallback(when=not_now)], []):
+        model = ours(recall())
+        model.learn(3 * 64, callback=callbacks)
+        results.append(weights(model.policy))
+    assert asked
+    assert torch.equal(*results)
+
+
+def test_same_seed_same_bits() -> None:
+    results = []
+    for seed in (0, 0, 1):
+        model = ours(recall())
+        config = ConsolidationConfig(n_steps=3, seed=seed)
+        model.learn(2 * 64, callback=ConsolidationCallback(config))
+        results.append(weights(model.policy.lstm_actor))
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+class Silence(gym.Env[Any, Any]):
+    """Dict observations that change only with the episode."""
+
+    observation_space = spaces.Dict({"a": spaces.Discrete(3), "b": spaces.Box(-1.0, 1.0, (2,))})
+    action_space = spaces.Discrete(2)
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> Any:
+        super().reset(seed=seed)
+        self.left, b = 6, self.np_random.uniform(-1, 1, 2).astype(np.float32)
+        self.seen = {"a": int(self.np_random.integers(3)), "b": b}
+        return self.seen, {}
+
+    def step(self, action: int) -> Any:
+        self.left -= 1
+        return self.seen, 0.0, self.left == 0, False, {}
+
+
+def test_dict_observations() -> None:
+    model = frozen(ours(make_sb3_vec_env(Silence, 3), MultiInputRnnPolicy))
+    before = weights(model.policy.lstm_actor)
+    model.learn(16 * 3, callback=ConsolidationCallback(ConsolidationConfig(n_steps=2)))
+    assert not torch.equal(weights(model.policy.lstm_actor), before)
+
+
+def test_divergence_is_said() -> None:
+    model = ours(recall())
+    model.learn(64)
+    batches = list(model.rollout_buffer.get(None))
+    with torch.no_grad():
+        next(model.policy.lstm_actor.parameters()).fill_(float("nan"))
+    callback = ConsolidationCallback()
+    callback.init_callback(model)
+    zeros = torch.zeros(1, 6, 8)
+    observations = np.zeros((6, *model.observation_space.shape), np.float32)
+    waiting = Waiting(observations, (zeros, zeros), (zeros, zeros), np.zeros(6, np.int64))
+    with pytest.raises(FloatingPointError, match="learning_rate=0.001 must be smaller"):
+        callback._descend(waiting, batches)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_steps": 0}, "n_steps=0 must be at least 1"),
+        ({"batch_size": 0}, "batch_size=0 must be at least 1"),
+        ({"anchor": -1.0}, "anchor=-1.0 must be a number of at least 0"),
+        ({"noise": -1.0}, "noise=-1.0 must be a number of at least 0"),
+        ({"learning_rate": 0.0}, "learning_rate=0.0 must be a positive number"),
+        ({"max_hold_steps": 0}, "max_hold_steps=0 must be at least 1"),
+        ({"max_drift_steps": -1}, "max_drift_steps=-1 must be at least 0"),
+    ],
+)
+def test_rejects(settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ConsolidationConfig(**settings)

@@ -1,7 +1,10 @@
 """The documentation site: its pages, and the links between them."""
 
 import re
+import sys
+from importlib.util import find_spec
 from pathlib import Path
+from subprocess import run
 from types import SimpleNamespace
 
 import pytest
@@ -64,3 +67,14 @@ def test_every_public_package_has_a_reference() -> None:
 def test_roles_of_sphinx_become_code() -> None:
     html = "<p>A :class:<code>~warmrl.agents.Agent</code>, :func:<code>vaa</code>::</p>"
     assert on_page_content(html) == "<p>A <code>Agent</code>, <code>vaa</code>:</p>"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("mkdocs") is None, reason="needs the extra docs")
+def test_the_site_is_built_without_a_warning(tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path)
+    done = run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    reference = (tmp_path / "reference/agents/index.html").read_text()
+    assert "RecurrentPPO" in reference
+    assert "whole sequences" in reference

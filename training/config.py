@@ -64,8 +64,8 @@ class TrainConfig:
     """
 
     env: str = "warmrl/TMaze-v0"
-    """Environment: one of docs/environments.md, or any other id of Gymnasium, as id or module:id
-    (docs/your-environments.md)."""
+    """Environment: one of docs/environments.md, or any other id of Gymnasium.
+    As module:id, the module that registers it is imported first."""
     length: Delay = None
     """Length of a maze's corridor (the environment's default): one number, or two for a range."""
     delay: Delay = None
@@ -73,8 +73,8 @@ class TrainConfig:
     env_kwargs: Pairs = field(default_factory=dict)
     """Other arguments of the environment, for example: stochasticity 0.3"""
     env_wrapper: Wrappers = ()
-    """Gymnasium wrappers around an environment of another package, innermost first, by their import
-    paths, for example: minigrid.wrappers.OneHotPartialObsWrapper"""
+    """Import paths of Gymnasium wrappers around another package's environment, innermost first.
+    For example: minigrid.wrappers.OneHotPartialObsWrapper"""
     n_envs: int = 128
     """Environments stepped in parallel."""
 
@@ -145,8 +145,8 @@ class TrainConfig:
     run_dir: Folder = None
     """Folder of the run, a new one (runs/ENVIRONMENT-CELL-WARMUP-SEED)."""
     config: Source = None
-    """Take the settings of this run folder, or of a JSON file of settings; the flags given beside
-    it win. With another --env, the old one's arguments and delays are not taken."""
+    """Start with the settings of this run folder, or JSON file; other flags win.
+    With another --env, the old one's arguments and delays are not taken."""
     resume: Folder = None
     """Go on with the run in this folder, as it was set, up to --total-timesteps.
     Unpickles its model.zip, which can execute code: only for runs that you trust."""

@@ -47,7 +47,7 @@ def config_from_json(data: Any) -> TrainConfig:
             near = difflib.get_close_matches(name, fields, 1)
             meant = f"; it may be {near[0]!r}" if near else ""
             raise ValueError(f"{name}={data[name]!r} is no setting of train.py{meant}")
-    settings = {
+    settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in data.items()
         if name not in PLACES

@@ -37,6 +37,14 @@ class Cell(ABC):
     candidate: ClassVar[int | None] = None  # which gate is a candidate state with a full matrix
 
     @staticmethod
+    def compiled(x: Tensor | PackedSequence) -> bool:  # noqa: ARG004
+        """Whether a compiled loop would run over these inputs.
+
+        It takes two narrow cells faster than a wide one whose matrices are block diagonal.
+        """
+        return False
+
+    @staticmethod
     def project(weights: Weights, x: Tensor) -> Tensor:
         """The part of a step that does not depend on the state, for any number of steps at once.
 
@@ -142,6 +150,11 @@ class LSTM(Cell):
     candidate: ClassVar = 2
 
     @staticmethod
+    def compiled(x: Tensor | PackedSequence) -> bool:
+        """Packed sequences with a gradient, on a CPU; see :meth:`Cell.compiled`."""
+        return isinstance(x, PackedSequence) and _needs_own_gradient(x)
+
+    @staticmethod
     def gates(weights: Weights, projected: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What a step does to c, which the gates themselves never see.
 
@@ -187,9 +200,9 @@ class LSTM(Cell):
     def packed_sequence(
         cls, weights: Weights, x: PackedSequence, h: Tensor, c: Tensor
     ) -> tuple[PackedSequence, Tensor, Tensor]:
-        """Packed sequences by a fused loop; see :meth:`Cell.packed_sequence`."""
+        """Packed sequences by a compiled loop; see :meth:`Cell.packed_sequence`."""
         h, c = _sorted(h, x), _sorted(c, x)
-        if _needs_own_gradient(x.data):
+        if cls.compiled(x):
             data, h, c = lstm_loop(x.data, h, c, x.batch_sizes.tolist(), *_flat(weights))
         else:
             state = (h[None], c[None])
@@ -213,6 +226,11 @@ class GRU(Cell):
     }
     candidate: ClassVar = 2
 
+    @staticmethod
+    def compiled(x: Tensor | PackedSequence) -> bool:
+        """All sequences with a gradient, on a CPU; see :meth:`Cell.compiled`."""
+        return _needs_own_gradient(x)
+
     @classmethod
     def step(
         cls, weights: Weights, projected: Tensor, h: Tensor, c: Tensor
@@ -235,8 +253,8 @@ class GRU(Cell):
     def sequence(
         cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """T steps by a fused loop; see :meth:`Cell.sequence`."""
-        if _needs_own_gradient(x):
+        """T steps by a compiled loop; see :meth:`Cell.sequence`."""
+        if cls.compiled(x):
             sizes = [x.shape[1]] * len(x)
             out, h = gru_loop(x.flatten(0, 1), h, sizes, *_flat(weights))
             return out.view(*x.shape[:2], -1), h, c
@@ -247,9 +265,9 @@ class GRU(Cell):
     def packed_sequence(
         cls, weights: Weights, x: PackedSequence, h: Tensor, c: Tensor
     ) -> tuple[PackedSequence, Tensor, Tensor]:
-        """Packed sequences by a fused loop; see :meth:`Cell.packed_sequence`."""
+        """Packed sequences by a compiled loop; see :meth:`Cell.packed_sequence`."""
         first = _sorted(h, x)
-        if _needs_own_gradient(x.data):
+        if cls.compiled(x):
             data, last = gru_loop(x.data, first, x.batch_sizes.tolist(), *_flat(weights))
         else:
             data, last = torch.gru(
@@ -264,9 +282,11 @@ def _settings() -> tuple[bool, int, float, bool, bool]:
     return True, 1, 0.0, torch.is_grad_enabled(), False
 
 
-def _needs_own_gradient(x: Tensor) -> bool:
+def _needs_own_gradient(x: Tensor | PackedSequence) -> bool:
     """Whether torch's kernels would run with a gradient on a CPU, where theirs is slow."""
-    return x.device.type == "cpu" and torch.is_grad_enabled()
+    data = x.data if isinstance(x, PackedSequence) else x
+    exact = data.dtype in (torch.float32, torch.float64)
+    return exact and data.device.type == "cpu" and torch.is_grad_enabled()
 
 
 def _flat(weights: Weights) -> list[Tensor]:

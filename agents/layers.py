@@ -83,7 +83,7 @@ class DoubleLayer(RecurrentLayer):
 
     Only ``warm`` is meant to be warmed up: it remembers, while ``cold`` keeps its classical
     initialisation and the precision that goes with it (Lambrechts et al. 2023, "double layer").
-    Both run as one cell whose recurrent matrices are block diagonal.
+    Both can run as one cell whose recurrent matrices are block diagonal.
 
     :raises ValueError: also if ``hidden_size`` is below 2
     """
@@ -107,6 +107,22 @@ class DoubleLayer(RecurrentLayer):
             name: _join(shape, warm[name], cold[name])
             for name, shape in self.cell.weight_shapes.items()
         }
+
+    def forward(
+        self, x: Tensor | PackedSequence, state: State | None = None
+    ) -> tuple[Tensor | PackedSequence, State]:
+        """Run over whole sequences, as one cell or half by half: whatever is faster."""
+        if not self.cell.compiled(x):
+            return super().forward(x, state)
+        width = self.warm.hidden_size
+        halves: tuple[State | None, State | None] = (None, None)
+        if state is not None:
+            h, c = state
+            halves = (h[..., :width], c[..., :width]), (h[..., width:], c[..., width:])
+        warm, (warm_h, warm_c) = self.warm(x, halves[0])
+        cold, (cold_h, cold_c) = self.cold(x, halves[1])
+        ends = torch.cat((warm_h, cold_h), dim=-1), torch.cat((warm_c, cold_c), dim=-1)
+        return _beside(warm, cold), ends
 
 
 def _join(shape: WeightShape, warm: Tensor, cold: Tensor) -> Tensor:
@@ -179,6 +195,7 @@ class RecurrentStack(nn.Module):
 
 
 def _beside(h: Tensor | PackedSequence, x: Tensor | PackedSequence) -> Tensor | PackedSequence:
+    """What two results say of the same steps, side by side."""
     if isinstance(h, PackedSequence) and isinstance(x, PackedSequence):
         return h._replace(data=torch.cat((h.data, x.data), dim=-1))
     return torch.cat((h, x), dim=-1)  # type: ignore[arg-type]

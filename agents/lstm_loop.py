@@ -1,24 +1,26 @@
-"""An LSTM over many steps with a hand-written gradient, for a CPU.
+"""An LSTM over many steps with a hand-written gradient, compiled for a CPU.
 
-The same plan as :mod:`~warmrl.agents.gru_loop`, for packed sequences only: torch has a fused kernel
-for sequences of one length, which is faster still, but none for packed ones.
+Per step only what depends on the step before remains in the loop: one matrix product, and one
+pass over memory that is still in the cache. For packed sequences only: torch has a fused kernel for
+sequences of one length, which is as fast, but none for packed ones.
 """
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .time_steps import CHUNK, chunks, states_at_end, states_before
+from .compiled import ONE, as_many_threads_as_torch, compiled, sigmoid, tanh
+from .time_steps import states_at_end, states_before
 
 
 class LSTMLoop(Function):
     """Steps of an LSTM in the packed layout of :mod:`~warmrl.agents.time_steps`.
 
-    Works on four blocks (o, f, i, g) of H columns: the three gates share one sigmoid, and f, i and
-    g one product with the gradient of c.
+    Works on four blocks (i, f, o, g) of H columns, so that the three gates are one block.
     """
 
     @staticmethod
@@ -42,33 +44,25 @@ class LSTMLoop(Function):
         :return: hidden states after each step [sum of sizes, H] and each sequence's last ``h`` and
             ``c`` [N, H]
         """
-        width = h.shape[1]
         inputs, recurrent = _own_order(weight_ih), _own_order(weight_hh)
         blocks = torch.addmm(_own_order(bias_ih + bias_hh), x, inputs.t())  # (S, 4H)
-        out, cells, squashed = blocks.new_empty(3, len(x), width)
-        hs, cs = out.split_with_sizes(sizes), cells.split_with_sizes(sizes)
-        u = recurrent.t()
-        for h_t, c_t, next_h, next_c, tanh_c, gates, ofi, o, f, i, g in zip(
-            states_before(h, hs, sizes),
-            states_before(c, cs, sizes),
-            hs,
-            cs,
-            squashed.split_with_sizes(sizes),
-            blocks.split_with_sizes(sizes),
-            blocks[:, : 3 * width].split_with_sizes(sizes),
-            *(block.split_with_sizes(sizes) for block in blocks.chunk(4, dim=1)),
-            strict=True,
-        ):
-            gates.addmm_(h_t, u)
-            ofi.sigmoid_()
-            g.tanh_()
-            torch.mul(f, c_t, out=next_c).addcmul_(i, g)
-            torch.tanh(next_c, out=tanh_c)
-            torch.mul(o, tanh_c, out=next_h)
-        ctx.save_for_backward(x, h, c, inputs, recurrent, blocks, out, cells, squashed)
+        h, c = h.contiguous(), c.contiguous()
+        out, cells = blocks.new_empty(2, len(x), h.shape[1])
+        with as_many_threads_as_torch():
+            _forward(
+                blocks.numpy(),
+                np.asarray(sizes),
+                h.numpy(),
+                c.numpy(),
+                recurrent.t().contiguous().numpy(),
+                out.numpy(),
+                cells.numpy(),
+            )
+        ctx.save_for_backward(x, h, c, inputs, recurrent, blocks, out, cells)
         ctx.sizes = sizes
         ctx.set_materialize_grads(False)
-        return out, states_at_end(hs, sizes), states_at_end(cs, sizes)
+        ends = (states_at_end(after.split_with_sizes(sizes), sizes) for after in (out, cells))
+        return out, *ends
 
     @staticmethod
     @once_differentiable
@@ -76,64 +70,31 @@ class LSTMLoop(Function):
         ctx: Any, of_out: Tensor | None, of_last_h: Tensor | None, of_last_c: Tensor | None
     ) -> tuple[Any, ...]:
         """Gradients with respect to all inputs of :meth:`forward`."""
-        x, h, c, inputs, recurrent, blocks, out, cells, squashed = ctx.saved_tensors
-        sizes, width = ctx.sizes, h.shape[1]
-        h_before = states_before(h, out.split_with_sizes(sizes), sizes)
-        c_before = states_before(c, cells.split_with_sizes(sizes), sizes)
-        carry_h = torch.zeros_like(h) if of_last_h is None else of_last_h.clone()
-        carry_c = torch.zeros_like(c) if of_last_c is None else of_last_c.clone()
-        of_x = torch.empty_like(x) if ctx.needs_input_grad[0] else None
-        of_inputs = inputs.new_zeros(inputs.shape[::-1])  # (I, 4H)
-        of_recurrent = torch.zeros_like(recurrent)
-        of_bias = inputs.new_zeros(len(inputs))
-        for steps, rows in reversed(chunks(sizes, CHUNK // width)):
-            o, f, i, g = blocks[rows].chunk(4, dim=1)
-            tanh_c = squashed[rows]
-            # What of the gradient at c' reaches f, i and g before their nonlinearities, and of the
-            # gradient at h' reaches o and c'
-            to_fig = torch.stack(
-                (
-                    torch.ops.aten.sigmoid_backward(torch.cat(c_before[steps]), f),
-                    torch.ops.aten.sigmoid_backward(g, i),
-                    torch.ops.aten.tanh_backward(i, g),
-                ),
-                dim=1,
+        x, h, c, inputs, recurrent, blocks, out, cells = ctx.saved_tensors
+        of_h = torch.zeros_like(h) if of_last_h is None else of_last_h.clone()
+        of_c = torch.zeros_like(c) if of_last_c is None else of_last_c.clone()
+        of_out = torch.zeros_like(out) if of_out is None else of_out.contiguous()
+        gradients = torch.empty_like(blocks)
+        with as_many_threads_as_torch():
+            _backward(
+                blocks.numpy(),
+                np.asarray(ctx.sizes),
+                c.numpy(),
+                cells.numpy(),
+                recurrent.numpy(),
+                of_out.numpy(),
+                of_h.numpy(),
+                of_c.numpy(),
+                gradients.numpy(),
             )
-            to_o = torch.ops.aten.sigmoid_backward(tanh_c, o)
-            to_c = torch.ops.aten.tanh_backward(o, tanh_c)
-            gradients = torch.empty_like(blocks[rows])
-            of_o, of_fig = gradients[:, :width], gradients.view(-1, 4, width)[:, 1:]
-            own = sizes[steps]
-            for n_t, f_t, fig_t, o_t, c_t, of_o_t, of_fig_t, products, extra in zip(
-                own[::-1],
-                *(
-                    part.split_with_sizes(own)[::-1]
-                    for part in (f, to_fig, to_o, to_c, of_o, of_fig, gradients)
-                ),
-                [None] * len(own) if of_out is None else of_out[rows].split_with_sizes(own)[::-1],
-                strict=True,
-            ):
-                of_h = carry_h if n_t == sizes[0] else carry_h[:n_t]
-                of_c = carry_c if n_t == sizes[0] else carry_c[:n_t]
-                if extra is not None:
-                    of_h.add_(extra)
-                of_c.addcmul_(of_h, c_t)
-                torch.mul(of_h, o_t, out=of_o_t)
-                torch.mul(of_c[:, None], fig_t, out=of_fig_t)
-                of_c.mul_(f_t)
-                torch.mm(products, recurrent, out=of_h)
-            of_inputs.addmm_(x[rows].t(), gradients)
-            of_recurrent.addmm_(gradients.t(), torch.cat(h_before[steps]))
-            of_bias += gradients.sum(0)
-            if of_x is not None:
-                torch.mm(gradients, inputs, out=of_x[rows])
-        of_bias = _torch_order(of_bias)
+        before = torch.cat(states_before(h, out.split_with_sizes(ctx.sizes), ctx.sizes))
+        of_bias = _torch_order(gradients.sum(0))
         return (
-            of_x,
-            carry_h,
-            carry_c,
-            _torch_order(of_inputs.t()),
-            _torch_order(of_recurrent),
+            gradients @ inputs if ctx.needs_input_grad[0] else None,
+            of_h,
+            of_c,
+            _torch_order((x.t() @ gradients).t()),
+            _torch_order(gradients.t() @ before),
             of_bias,
             of_bias,
             None,
@@ -141,15 +102,100 @@ class LSTMLoop(Function):
 
 
 def _own_order(weight: Tensor) -> Tensor:
-    """From torch's order (i, f, g, o) to (o, f, i, g)."""
+    """From torch's order (i, f, g, o) to (i, f, o, g), and back."""
     i, f, g, o = weight.chunk(4)
-    return torch.cat((o, f, i, g))
+    return torch.cat((i, f, o, g))
 
 
-def _torch_order(weight: Tensor) -> Tensor:
-    """From (o, f, i, g) to torch's order."""
-    o, f, i, g = weight.chunk(4)
-    return torch.cat((i, f, g, o))
+_torch_order = _own_order
+
+
+@compiled
+def _forward(blocks: Any, sizes: Any, h: Any, c: Any, u: Any, out: Any, cells: Any) -> None:
+    width = h.shape[1]
+    products = np.empty((h.shape[0], u.shape[1]), h.dtype)
+    row = 0
+    for t in range(sizes.shape[0]):
+        n = sizes[t]
+        np.dot(h[:n], u, products[:n])
+        for k in range(n):
+            block, product = blocks[row + k], products[k]
+            gates, g = block[: 3 * width], block[3 * width :]
+            _squash(gates, g, product[: 3 * width], product[3 * width :])
+            i, f, o = gates[:width], gates[width : 2 * width], gates[2 * width :]
+            _update(i, f, o, g, c[k], cells[row + k], out[row + k])
+        h, c = out[row : row + n], cells[row : row + n]
+        row += n
+
+
+@compiled
+def _squash(gates: Any, g: Any, to_gates: Any, to_g: Any) -> None:
+    for j in range(gates.shape[0]):
+        gates[j] = sigmoid(gates[j] + to_gates[j])
+    for j in range(g.shape[0]):
+        g[j] = tanh(g[j] + to_g[j])
+
+
+@compiled
+def _update(i: Any, f: Any, o: Any, g: Any, c: Any, next_c: Any, next_h: Any) -> None:
+    for j in range(c.shape[0]):
+        new = f[j] * c[j] + i[j] * g[j]
+        next_c[j] = new
+        next_h[j] = o[j] * tanh(new)
+
+
+@compiled
+def _backward(
+    blocks: Any,
+    sizes: Any,
+    first_c: Any,
+    cells: Any,
+    recurrent: Any,
+    of_out: Any,
+    of_h: Any,
+    of_c: Any,
+    gradients: Any,
+) -> None:
+    width = first_c.shape[1]
+    row = blocks.shape[0]
+    for t in range(sizes.shape[0] - 1, -1, -1):
+        n = sizes[t]
+        row -= n
+        c = first_c if t == 0 else cells[row - sizes[t - 1] : row]
+        for k in range(n):
+            block, of_block = blocks[row + k], gradients[row + k]
+            i, f = block[:width], block[width : 2 * width]
+            o, g = block[2 * width : 3 * width], block[3 * width :]
+            of_i, of_f = of_block[:width], of_block[width : 2 * width]
+            of_o, of_g = of_block[2 * width : 3 * width], of_block[3 * width :]
+            # Three passes: the compiler proves of few arrays at a time that they are apart
+            _back_to_c(o, cells[row + k], of_out[row + k], of_h[k], of_c[k], of_o)
+            _back_to_written(i, g, of_c[k], of_i, of_g)
+            _back_to_kept(f, c[k], of_c[k], of_f)
+        np.dot(gradients[row : row + n], recurrent, of_h[:n])
+
+
+@compiled
+def _back_to_c(o: Any, next_c: Any, of_out: Any, of_h: Any, of_c: Any, of_o: Any) -> None:
+    for j in range(o.shape[0]):
+        squashed = tanh(next_c[j])
+        of_state = of_h[j] + of_out[j]
+        of_o[j] = of_state * squashed * o[j] * (ONE - o[j])
+        of_c[j] += of_state * o[j] * (ONE - squashed * squashed)
+
+
+@compiled
+def _back_to_written(i: Any, g: Any, of_c: Any, of_i: Any, of_g: Any) -> None:
+    for j in range(i.shape[0]):
+        of_i[j] = of_c[j] * g[j] * i[j] * (ONE - i[j])
+        of_g[j] = of_c[j] * i[j] * (ONE - g[j] * g[j])
+
+
+@compiled
+def _back_to_kept(f: Any, c: Any, of_c: Any, of_f: Any) -> None:
+    for j in range(f.shape[0]):
+        of_f[j] = of_c[j] * c[j] * f[j] * (ONE - f[j])
+        of_c[j] *= f[j]
 
 
 def lstm_loop(

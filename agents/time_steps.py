@@ -10,8 +10,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-CHUNK = 1 << 15  # numbers per block of a chunk: a few blocks of them stay in a core's cache
-
 
 def states_before(first: Tensor, after: Sequence[Tensor], sizes: Sequence[int]) -> list[Tensor]:
     """The state that each step starts from.
@@ -33,18 +31,3 @@ def states_at_end(after: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
         if going_on < n
     ]
     return torch.cat(ends[::-1])
-
-
-def chunks(sizes: Sequence[int], n_rows: int) -> list[tuple[slice, slice]]:
-    """Cut the steps into stretches of about ``n_rows`` rows.
-
-    :param sizes: n_t, from N downwards
-    :return: for each stretch the steps and the rows that it covers
-    """
-    cuts, first, row, begun = [], 0, 0, 0
-    for step, size in enumerate(sizes):
-        row += size
-        if row - begun >= n_rows or step == len(sizes) - 1:
-            cuts.append((slice(first, step + 1), slice(begun, row)))
-            first, begun = step + 1, row
-    return cuts

@@ -23,11 +23,11 @@ from stable_baselines3.common.evaluation import evaluate_policy
 from warmrl.agents import MlpRnnPolicy
 from warmrl.benchmarks.study import iqm, iqm_interval
 
-POLICIES: dict[str, Any] = {
-    "MlpLstmPolicy (upstream)": "MlpLstmPolicy",
-    "MlpRnnPolicy, GRU": MlpRnnPolicy,
+POLICIES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "MlpLstmPolicy (upstream), two trunks": ("MlpLstmPolicy", {"enable_critic_lstm": True}),
+    "MlpRnnPolicy, GRU, two trunks": (MlpRnnPolicy, {"enable_critic_lstm": True}),
+    "MlpRnnPolicy, GRU, shared trunk": (MlpRnnPolicy, {"value_gradient": False}),
 }
-TWO_TRUNKS = {"lstm_hidden_size": 64, "net_arch": [64], "enable_critic_lstm": True}
 
 
 class WithoutVelocities(gym.ObservationWrapper[np.ndarray, int, np.ndarray]):
@@ -63,15 +63,16 @@ def final_return(policy: str, seed: int, total_timesteps: int) -> float:
     """
     torch.set_num_threads(1)
     env = make_vec_env(WithoutVelocities, 8, seed=seed)
+    policy_class, trunks = POLICIES[policy]
     model = sb3_contrib.RecurrentPPO(
-        POLICIES[policy],
+        policy_class,
         env,
         learning_rate=1e-3,
         n_steps=128,
         batch_size=256,
         n_epochs=4,
         gae_lambda=0.98,
-        policy_kwargs=TWO_TRUNKS,  # returns of hundreds drown the policy in a shared one
+        policy_kwargs={"lstm_hidden_size": 64, "net_arch": [64]} | trunks,
         seed=seed,
         device="cpu",
     )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pack_sequence
 
-from warmrl.agents.time_steps import chunks, states_at_end, states_before
+from warmrl.agents.time_steps import states_at_end, states_before
 
 any_lengths = st.lists(st.integers(1, 6), min_size=1, max_size=6)
 
@@ -21,16 +21,3 @@ def test_states_before_and_at_the_end_are_those_of_each_sequence(lengths: list[i
     for state, before in zip(after, states_before(first, after, sizes), strict=True):
         assert torch.equal(before, state - 1)
     assert states_at_end(after, sizes).tolist() == [int(tag[-1]) for tag in tags]
-
-
-@given(lengths=any_lengths, n_rows=st.integers(0, 12))
-def test_chunks_cover_all_steps_in_order(lengths: list[int], n_rows: int) -> None:
-    sizes = [sum(length > t for length in lengths) for t in range(max(lengths))]
-    cuts = chunks(sizes, n_rows)
-    steps = [step for part, _ in cuts for step in range(part.start, part.stop)]
-    rows = [row for _, part in cuts for row in range(part.start, part.stop)]
-    assert steps == list(range(len(sizes)))
-    assert rows == list(range(sum(sizes)))
-    for part, covered in cuts:
-        assert sum(sizes[part]) == covered.stop - covered.start
-        assert sum(sizes[part][:-1]) < max(n_rows, 1)

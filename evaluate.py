@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from warmrl.agents import Agent
-from warmrl.command_line import UserError, one_line_errors, parse
+from warmrl.command_line import Delays, UserError, one_line_errors, parse
 from warmrl.envs import MemoryTask
 from warmrl.envs.arguments import delay_bounds
 from warmrl.evaluation import (
@@ -51,24 +51,25 @@ DEFAULT_FACTORS = (1, 10, 100)
 class EvaluateConfig:
     """Evaluate a trained agent over a sweep of delays, most of which it never saw.
 
-    Writes evaluation.json and evaluation.png into the run folder, with --attractors also
-    attractors.png, with --report also report.html. For example:
-    python evaluate.py runs/tmaze --delays 20 200 2000 --episodes 100 --certify
+    - Writes evaluation.json and evaluation.png into the run folder, with --attractors
+      also attractors.png, with --report also report.html. Examples:
+      python evaluate.py runs/tmaze --delays 20 200 2000 --episodes 100
+      python evaluate.py runs/tmaze --certify --attractors
     """
 
     run_dir: tyro.conf.Positional[Path]
     """Run folder, as train.py leaves it: config.json and policy.safetensors."""
-    delays: tuple[int, ...] | None = None
-    """Delays in steps (corridor lengths of a T-maze); by default those of training times 1, 10
-    and 100. Environments without a delay take none."""
+    delays: Delays = None
+    """Delays in steps, lengths of a maze's corridor (those of training times 1, 10 and 100).
+    Environments without a delay take none."""
     episodes: int = 100
     """Episodes at every delay, with the greedy policy."""
     certify: tyro.conf.FlagCreatePairsOff[bool] = False
     """Also decide whether the agent is right for every delay, however long, from which one on.
     Needs a task in which nothing is random after the start of an episode."""
     certify_steps: int = 100_000
-    """Corridor steps for each cue after which --certify gives up; a certificate that is undecided
-    may be found with more."""
+    """Corridor steps for each cue after which --certify gives up.
+    A certificate that is undecided may be found with more."""
     attractors: tyro.conf.FlagCreatePairsOff[bool] = False
     """Also draw where the memory goes in a long corridor, for every cue, as attractors.png.
     Needs such a task, too."""
@@ -90,7 +91,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
     :param args: the command line; that of the process if absent
     """
-    config = parse(EvaluateConfig, args)
+    config = parse(EvaluateConfig, args, script="evaluate")
     with one_line_errors():
         trained_on = read_trained_on(config.run_dir)
         if config.episodes < 1:

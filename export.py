@@ -31,7 +31,7 @@ def main(args: Sequence[str] | None = None) -> None:
 
     :param args: the command line; that of the process if absent
     """
-    config = parse(ExportConfig, args)
+    config = parse(ExportConfig, args, script="export")
     path = config.path or config.run_dir / "policy.onnx"
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it misses torchvision
     with one_line_errors():

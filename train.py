@@ -10,7 +10,7 @@ from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 
 from warmrl.agents import Agent, NotFiniteError, RecurrentPPO
-from warmrl.command_line import UserError, fail, one_line_errors, parse
+from warmrl.command_line import UserError, command, fail, one_line_errors, parse
 from warmrl.envs.arguments import delay_bounds
 from warmrl.evaluate import check_device, progress_bar
 from warmrl.evaluation import (
@@ -34,9 +34,12 @@ from warmrl.training import (
     config_of,
     consolidation,
     keep_what_was_learned,
+    left_out,
     resume_model,
     stop_when_solved,
+    stored_config,
     task_of,
+    without_environment,
     writing,
 )
 from warmrl.warmup import (
@@ -189,20 +192,33 @@ def evaluate(config: TrainConfig, model: RecurrentPPO, folder: RunFolder, consol
 
 
 def read_config(args: Sequence[str] | None) -> TrainConfig:
-    """The configuration of the command line; for ``--resume``, on top of the run's own.
+    """The configuration of the command line, on top of a run's for ``--config`` and ``--resume``.
 
-    :raises ValueError, OSError: if there is no such run, or what it is would change
+    :raises ValueError, OSError: if there is no such run, or what a resumed one is would change
     """
-    config = parse(TrainConfig, args)
-    if config.resume is None:
-        return config
-    before = config_of(config.resume)
+    config = parse(TrainConfig, args, script="train")
+    if config.resume is not None and config.config is not None:
+        raise ValueError(
+            f"config={str(config.config)!r} must be left out: a resumed run has settings already"
+        )
+    if config.resume is not None:
+        read_trained_on(config.resume)  # refuses to import the environment from the folder itself
+        before = config_of(config.resume)
+        config = _on_top(before, args)
+        check_unchanged(config, before)
+    elif config.config is not None:
+        stored = stored_config(config.config)
+        config = _on_top(stored, args)
+        if config.env != stored.env:
+            config = _on_top(without_environment(stored), args)
+    return config
+
+
+def _on_top(before: TrainConfig, args: Sequence[str] | None) -> TrainConfig:
     # tyro would turn a mapping that is there into options of its own.
-    changed = parse(TrainConfig, args, dataclasses.replace(before, env_kwargs={}))
+    changed = parse(TrainConfig, args, dataclasses.replace(before, env_kwargs={}), script="train")
     if not changed.env_kwargs:
         changed = dataclasses.replace(changed, env_kwargs=before.env_kwargs)
-    check_unchanged(changed, before)
-    read_trained_on(config.resume)  # refuses to import the environment from the folder itself
     return changed
 
 
@@ -240,6 +256,8 @@ def main(args: Sequence[str] | None = None) -> None:
     for remark in resumed.remarks:
         console.print(remark)
     console.print(f"training a {layers}{warmed} on {task or config.env}{at}")
+    for name in left_out(env):
+        console.print(f"observation {name!r} is text, which the agent does not see")
     trained = train_into(folder, config, model, checkpoints)
     if trained.warmup is not None:
         before, after = trained.warmup.mean_vaa_before, trained.warmup.mean_vaa_after
@@ -252,7 +270,7 @@ def main(args: Sequence[str] | None = None) -> None:
     seconds = trained.training_seconds
     console.print(f"trained up to {model.num_timesteps:,} steps in {seconds:.1f} s{solved}")
     certify = " --certify" if task is not None and task.deterministic else ""
-    saved = f"saved in {folder.path}; try: python evaluate.py {folder.path}{certify}"
+    saved = f"saved in {folder.path}; try: {command('evaluate')} {folder.path}{certify}"
     try:
         with writing(folder.path):
             evaluate(config, model, folder, console)

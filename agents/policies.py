@@ -122,20 +122,24 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         )
         self.critic: nn.Linear | None
         if self.critic is not None:  # it stands in for a trunk, and must be as wide
-            self.critic = nn.Linear(int(self.features_dim), self.lstm_output_dim)
+            self.critic = nn.Linear(self.features_dim, self.lstm_output_dim)
         if self.action_prior is not None:
             self.action_net.bias.data.copy_(torch.tensor(self.action_prior).log())
         self.optimizer = self.optimizer_class(
             self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
         )
 
+    def make_features_extractor(self) -> BaseFeaturesExtractor:
+        """See SB3. Of ``MultiDiscrete`` it makes the width a NumPy integer, which torch refuses."""
+        extractor: BaseFeaturesExtractor = super().make_features_extractor()
+        extractor._features_dim = int(extractor._features_dim)
+        return extractor
+
     def _build_trunk(self) -> RecurrentStack:
         n_layers, _, hidden_size = self.lstm_hidden_state_shape
-        # MultiDiscrete observations make it a NumPy integer, which torch refuses.
-        width = int(self.features_dim)
         return RecurrentStack(
             self.cell,
-            width,
+            self.features_dim,
             hidden_size,
             n_layers,
             self.double_layers,
@@ -145,7 +149,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
 
     def _build_mlp_extractor(self) -> None:
         if self.skip:
-            self.lstm_output_dim += int(self.features_dim)
+            self.lstm_output_dim += self.features_dim
         super()._build_mlp_extractor()
 
     def _get_constructor_parameters(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from warmrl.agents.whole_file import whole_file
+from warmrl.envs.packages import imported_modules
 
 from .certificate import Certificate
 from .result import DelayResult
@@ -52,7 +53,12 @@ def read_trained_on(run_dir: str | Path) -> TrainedOn:
         ) from error
     if not isinstance(env, str) or not isinstance(env_kwargs, dict):
         raise ValueError(f"{path}: train.env={env!r} must be an id, train.env_kwargs a mapping")
-    _check_module(env, Path(run_dir).resolve())
+    try:
+        modules = imported_modules(env, env_kwargs.get("env_wrapper", ()))
+    except TypeError as error:
+        raise ValueError(f"{path}: {error}") from error
+    for module in modules:
+        _check_module(env, module, Path(run_dir).resolve())
     return TrainedOn(env, env_kwargs)
 
 
@@ -65,11 +71,8 @@ def read_sections(run_dir: str | Path) -> dict[str, dict[str, Any]]:
     return {name: config[name] for name in SECTIONS if isinstance(config.get(name), dict)}
 
 
-def _check_module(env: str, folder: Path) -> None:
-    """Refuse an id "module:id" whose module, or a package above it, would come from the run."""
-    module = env.rpartition(":")[0]
-    if not module:
-        return
+def _check_module(env: str, module: str, folder: Path) -> None:
+    """Refuse a module that would come from the run, or a package above it would."""
     names = module.split(".")
     for start in (Path(entry).resolve() for entry in sys.path):
         for depth in range(len(names)):
@@ -78,7 +81,8 @@ def _check_module(env: str, folder: Path) -> None:
                 place.is_dir() or any(place.parent.glob(f"{glob.escape(place.name)}.*"))
             ):
                 raise ValueError(
-                    f"env={env!r} names a module in the run folder; it must be installed elsewhere"
+                    f"env={env!r} needs {module}, which is a module in the run folder; it must be "
+                    "installed elsewhere"
                 )
 
 

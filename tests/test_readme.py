@@ -7,15 +7,14 @@ import numpy as np
 import pytest
 
 from warmrl.agents import Agent
-
-README = (Path(__file__).parents[1] / "README.md").read_text()
+from warmrl.tests.pages import PAGES, ROOT, blocks
 
 
 @pytest.mark.parametrize("package", ["warmrl.agents", "sb3_contrib"])
 def test_ten_lines_in_a_pipeline(
     package: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = blocks("README.md", "python")
     assert len(code.split("\n\n")[1].splitlines()) <= 10
     for long, short in (
         ("from warmrl.agents import RecurrentPPO", f"from {package} import RecurrentPPO"),
@@ -32,7 +31,7 @@ def test_ten_lines_in_a_pipeline(
 
 
 def test_every_linked_file_exists() -> None:
-    links = re.findall(r"\]\((?!http)([^)]+)\)", README)
+    links = re.findall(r"\]\((?!http)([^)]+)\)", PAGES["README.md"])
     assert "docs/images/horizon.png" in links
     for link in links:
-        assert (Path(__file__).parents[1] / link).is_file()
+        assert (ROOT / link).is_file()

@@ -233,7 +233,7 @@ def test_help_reads_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert stop.value.code == 0
     said = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for words in (
-        "python train.py --env warmrl/DelayedRecall-v0 --delay 1 20 --env-kwargs n_symbols 4",
+        "python train.py --env warmrl/CopyFirst-v0 --delay 1 20 --env-kwargs n_cues 2",
         "--cell lstm|gru",
         "--warmup none|gaussian|rollout|frame",
         "to the very bits that it would have come to uninterrupted",

@@ -1,6 +1,6 @@
 """What surrounds ``learn``: a run's configuration, its folder, its checkpoints, its callbacks."""
 
-from .build import build_env, build_model, task_of
+from .build import build_env, build_model, left_out, task_of
 from .callbacks import StopWhenSolved, consolidation, stop_when_solved
 from .checkpoints import Checkpoints
 from .config import TrainConfig
@@ -8,6 +8,7 @@ from .cut_short import keep_what_was_learned
 from .progress_bar import ProgressBar
 from .resume import Resumed, check_unchanged, config_of, resume_model
 from .run_folder import RunFolder
+from .settings import stored_config, without_environment
 from .writing import writing
 
 __all__ = [
@@ -23,8 +24,11 @@ __all__ = [
     "config_of",
     "consolidation",
     "keep_what_was_learned",
+    "left_out",
     "resume_model",
     "stop_when_solved",
+    "stored_config",
     "task_of",
+    "without_environment",
     "writing",
 ]

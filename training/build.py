@@ -1,20 +1,21 @@
 """From a configuration to its environments and its untrained agent."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import gymnasium
+import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.preprocessing import is_image_space, is_image_space_channels_first
+from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..agents import RecurrentPPO
 from ..envs import MemoryTask, make_vec_env
 from .config import TrainConfig
 
-SMALLEST_IMAGE = 36  # pixels a side; SB3's NatureCNN has nothing left of smaller ones
-PARTS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
+ACTIONS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
 
 
 def build_env(config: TrainConfig) -> VecEnv:
@@ -33,13 +34,29 @@ def task_of(env: VecEnv) -> MemoryTask | None:
     return getattr(env, "task", None)
 
 
+def exploration_policy_of(env: VecEnv) -> Sequence[float] | None:
+    """The probabilities of discrete actions that the environments state, if they do."""
+    if not env.has_attr("exploration_policy"):
+        return None
+    stated: Sequence[float] | None = env.get_attr("exploration_policy", indices=[0])[0]
+    return stated
+
+
+def left_out(env: VecEnv) -> tuple[str, ...]:
+    """Names of the observations that are text, which no policy reads."""
+    if not env.has_attr("left_out"):
+        return ()
+    names: tuple[str, ...] = env.get_attr("left_out", indices=[0])[0]
+    return names
+
+
 def build_model(config: TrainConfig, env: VecEnv, **kwargs: Any) -> RecurrentPPO:
     """The untrained agent.
 
     A policy starts as the environment's exploration policy, where it states one.
 
     :param kwargs: further arguments of :class:`~warmrl.agents.RecurrentPPO`
-    :raises ValueError: if there is no policy for the environment's spaces
+    :raises ValueError: if no policy has the environment's actions
     """
     torch.set_num_threads(config.threads)
     task = task_of(env)
@@ -49,7 +66,7 @@ def build_model(config: TrainConfig, env: VecEnv, **kwargs: Any) -> RecurrentPPO
     _check_actions(config.env, env.action_space)
     return quiet(
         RecurrentPPO(
-            policy_name(config.env, env.observation_space),
+            policy_name(env.observation_space),
             env,
             learning_rate=config.learning_rate,
             n_steps=config.n_steps,
@@ -68,7 +85,7 @@ def build_model(config: TrainConfig, env: VecEnv, **kwargs: Any) -> RecurrentPPO
                 "lstm_hidden_size": config.hidden_size,
                 "n_lstm_layers": config.n_layers,
                 "enable_critic_lstm": config.critic == "separate",
-                "action_prior": None if task is None else task.exploration_policy,
+                "action_prior": exploration_policy_of(env),
             },
             stats_window_size=200,
             seed=config.seed,
@@ -84,42 +101,18 @@ def quiet(model: RecurrentPPO) -> RecurrentPPO:
     return model
 
 
-def policy_name(env_id: str, space: spaces.Space[Any]) -> str:
-    """The policy for an observation space: small images are flattened, large ones convolved.
-
-    :raises ValueError: if there is none
-    """
+def policy_name(space: spaces.Space[Any]) -> str:
+    """The policy for an observation space that SB3 reads."""
     if isinstance(space, spaces.Dict):
-        for key, part in space.items():
-            if not isinstance(part, PARTS):
-                raise ValueError(f"env={env_id!r}: observation {key!r} is {part}; {_right(PARTS)}")
-            if is_image_space(part) and _side(part) < SMALLEST_IMAGE:
-                raise ValueError(
-                    f"env={env_id!r}: observation {key!r} of shape {part.shape} must be an image "
-                    f"of at least {SMALLEST_IMAGE} pixels a side, or be flattened by a wrapper"
-                )
         return "MultiInputRnnPolicy"
-    if not isinstance(space, PARTS):
-        raise ValueError(
-            f"env={env_id!r}: observations are {space}; {_right((*PARTS, spaces.Dict))}"
-        )
-    large = is_image_space(space) and _side(space) >= SMALLEST_IMAGE
-    return "CnnRnnPolicy" if large else "MlpRnnPolicy"
+    return "CnnRnnPolicy" if is_image_space(space) else "MlpRnnPolicy"
 
 
 def _check_actions(env_id: str, space: spaces.Space[Any]) -> None:
-    if not isinstance(space, PARTS):
-        raise ValueError(f"env={env_id!r}: actions are {space}; {_right(PARTS)}")
+    if not isinstance(space, ACTIONS):
+        right = ", ".join(kind.__name__ for kind in ACTIONS)
+        raise ValueError(f"env={env_id!r}: actions are {space}; they must be one of {right}")
+    if np.any(getattr(space, "start", 0)):
+        raise ValueError(f"env={env_id!r}: actions are {space}; they must start at 0")
     if isinstance(space, spaces.Box) and not space.is_bounded():
         raise ValueError(f"env={env_id!r}: actions are {space}; their bounds must be finite")
-
-
-def _side(image: spaces.Space[Any]) -> int:
-    """The smaller of an image's height and width (pixels)."""
-    assert isinstance(image, spaces.Box)
-    first = is_image_space_channels_first(image)
-    return min(image.shape[1:] if first else image.shape[:2])
-
-
-def _right(kinds: tuple[type, ...]) -> str:
-    return f"they must be one of {', '.join(kind.__name__ for kind in kinds)}"

@@ -19,7 +19,9 @@ from ..checks import (
     check_number,
     check_positive,
 )
+from ..command_line import Delays
 from ..envs import TASKS
+from ..envs.packages import wrapper_paths
 from ..warmup import LocalStabilityConfig, WarmupConfig
 from ..warmup.drives import DRIVES
 
@@ -39,8 +41,8 @@ Warmup: TypeAlias = Annotated[str, tyro.conf.arg(metavar="|".join(WARMUPS))]
 Delay: TypeAlias = Annotated[
     tuple[int, ...] | None, tyro.conf.arg(metavar="N [N]", help_behavior_hint="")
 ]
-Delays: TypeAlias = Annotated[
-    tuple[int, ...] | None, tyro.conf.arg(metavar="N [N ...]", help_behavior_hint="")
+Wrappers: TypeAlias = Annotated[
+    tuple[str, ...], tyro.conf.arg(metavar="PATH ...", help_behavior_hint="")
 ]
 Pairs: TypeAlias = Annotated[
     dict[str, str | float], tyro.conf.arg(metavar="NAME VALUE ...", help_behavior_hint="")
@@ -49,6 +51,7 @@ Choice: TypeAlias = Annotated[
     bool | None, tyro.conf.arg(metavar="True|False", help_behavior_hint="")
 ]
 Number: TypeAlias = Annotated[float | None, tyro.conf.arg(metavar="FLOAT", help_behavior_hint="")]
+Source: TypeAlias = Annotated[Path | None, tyro.conf.arg(metavar="DIR|JSON", help_behavior_hint="")]
 Folder: TypeAlias = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
 
 
@@ -56,24 +59,28 @@ Folder: TypeAlias = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_beh
 class TrainConfig:
     """Train an agent that remembers, and evaluate it on delays that it never saw.
 
-    Its recurrent network is warmed up, then recurrent PPO trains it until the task is solved.
-    Without arguments that task is the T-maze of length 20. Other examples:
-
+    - Its network is warmed up, then PPO trains it until the task is solved.
+    - Without arguments, that is the T-maze of length 20. Examples:
       python train.py --cell lstm --seed 1
       python train.py --length 5 20 --env-kwargs stochasticity 0.3
-      python train.py --env warmrl/DelayedRecall-v0 --delay 1 20 --env-kwargs n_symbols 4
+      python train.py --env warmrl/CopyFirst-v0 --delay 1 20 --env-kwargs n_cues 2
       python train.py --env CartPole-v1 --n-envs 8 --total-timesteps 200000
+      python train.py --config runs/TMaze-v0-gru-frame-0 --seed 1
       python train.py --resume runs/TMaze-v0-gru-frame-0 --total-timesteps 4000000
     """
 
     env: str = "warmrl/TMaze-v0"
-    """Environment: one of docs/environments.md, or any other Gymnasium id."""
+    """Environment: one of docs/environments.md, or any other id of Gymnasium.
+    As module:id, the module that registers it is imported first."""
     length: Delay = None
     """Length of a maze's corridor (the environment's default): one number, or two for a range."""
     delay: Delay = None
     """Delay of a recall task in steps (the environment's default): one number, or two."""
     env_kwargs: Pairs = field(default_factory=dict)
     """Other arguments of the environment, for example: stochasticity 0.3"""
+    env_wrapper: Wrappers = ()
+    """Import paths of Gymnasium wrappers around another package's environment, innermost first.
+    For example: minigrid.wrappers.OneHotPartialObsWrapper"""
     n_envs: int = 128
     """Environments stepped in parallel."""
 
@@ -143,6 +150,9 @@ class TrainConfig:
     """Threads of torch on the CPU; networks this small seldom gain from more."""
     run_dir: Folder = None
     """Folder of the run, a new one (runs/ENVIRONMENT-CELL-WARMUP-SEED)."""
+    config: Source = None
+    """Start with the settings of this run folder, or JSON file; other flags win.
+    With another --env, the old one's arguments and delays are not taken."""
     resume: Folder = None
     """Go on with the run in this folder, as it was set, up to --total-timesteps: to the very bits
     that it would have come to uninterrupted, if it is on one of our environments."""
@@ -184,6 +194,11 @@ class TrainConfig:
         check_choice("critic", self.critic, ("shared", "separate"))
         wide = self.hidden_size >= 2 or not self.double
         _require(self, "hidden_size", wide, "at least 2 in a double layer")
+        check_kind("env_kwargs", self.env_kwargs, dict)
+        wrapper_paths(self.env_wrapper)
+        for name in ("length", "delay", "eval_delays"):
+            if getattr(self, name) is not None:
+                check_kind(name, getattr(self, name), tuple)
         for name in ("length", "delay"):
             value = getattr(self, name)
             _require(self, name, value is None or len(value) in (1, 2), "one number, or two")
@@ -217,6 +232,8 @@ class TrainConfig:
                     f"{name}{instead}"
                 )
             arguments[name] = value[0] if len(value) == 1 else value
+        if self.env_wrapper:
+            arguments["env_wrapper"] = self.env_wrapper
         return arguments
 
     @property
@@ -239,7 +256,7 @@ class TrainConfig:
     @property
     def settings(self) -> dict[str, Any]:
         """What cannot change when a run is resumed, as JSON."""
-        places = (*CHANGEABLE, "resume", "run_dir")
+        places = (*CHANGEABLE, "config", "resume", "run_dir")
         fixed = {name: v for name, v in self.to_json().items() if name not in places}
         settings: dict[str, Any] = json.loads(json.dumps(fixed))
         return settings
@@ -247,12 +264,12 @@ class TrainConfig:
     def to_json(self) -> dict[str, Any]:
         """Every field as JSON, with the environment's arguments as they were understood."""
         data = dataclasses.asdict(self)
-        resume = None if self.resume is None else str(self.resume)
-        return data | {
-            "run_dir": str(self.folder),
-            "resume": resume,
-            "env_kwargs": self.env_arguments,
-        }
+        places = {name: _text(getattr(self, name)) for name in ("resume", "config")}
+        return data | places | {"run_dir": str(self.folder), "env_kwargs": self.env_arguments}
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
 
 
 def _parse(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """What is kept of a run that is cut short."""
 
 from ..agents import RecurrentPPO
-from ..command_line import UserError
+from ..command_line import UserError, command
 from .checkpoints import Checkpoints
 from .config import TrainConfig
 from .run_folder import RunFolder
@@ -16,7 +16,7 @@ def keep_what_was_learned(
     :param model: the agent, wherever it was stopped; put back to that update
     :return: what was kept, and how to go on
     """
-    go_on = f"go on with: python train.py --resume {folder.path}"
+    go_on = f"go on with: {command('train')} --resume {folder.path}"
     latest = checkpoints.latest
     if latest is not None and checkpoints.learned:
         restore_agent(model, latest)

@@ -14,6 +14,7 @@ from .callbacks import stop_when_solved
 from .checkpoints import RUN_NOTES, checkpoint_path, latest_checkpoint
 from .config import CHANGEABLE, TrainConfig, shown
 from .run_folder import CONFIG_FILE
+from .settings import config_from_json
 from .snapshot import Snapshot, restore_agent, restore_episodes
 
 
@@ -44,18 +45,13 @@ def config_of(run_dir: Path) -> TrainConfig:
     if not (run_dir / CONFIG_FILE).is_file():
         raise FileNotFoundError(f"resume={str(run_dir)!r} has no {CONFIG_FILE}; it must be a run")
     try:
-        data: dict[str, Any] = _read(run_dir)["train"]
+        data = _read(run_dir)["train"]
+        config = config_from_json(data)
         check_fields(data, [field.name for field in dataclasses.fields(TrainConfig)])
-        # The file lists the delay among the environment's arguments too, for evaluation.
-        arguments = {k: v for k, v in data["env_kwargs"].items() if data.get(k) is None}
-        fields: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in data.items()
-        }
-        place = {"run_dir": run_dir, "resume": None}
-        return TrainConfig(**fields | place | {"env_kwargs": arguments})
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         path = run_dir / CONFIG_FILE
-        raise ValueError(f"{path} describes no run of train.py: {error!r}") from error
+        raise ValueError(f"{path} describes no run of train.py: {error}") from error
+    return dataclasses.replace(config, run_dir=run_dir)
 
 
 def check_unchanged(config: TrainConfig, before: TrainConfig) -> None:

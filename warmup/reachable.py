@@ -47,7 +47,8 @@ def reachable_vaa(
     :param eps: distance below which two states are in the same attractor
     :param partial: whether only the first half of double layers is measured
     :return: VAA by the name of the layer
-    :raises TypeError, ValueError: as :func:`~warmrl.warmup.warm_up`
+    :raises ValueError: as :func:`~warmrl.warmup.warm_up`
+    :raises TypeError: as there
     """
     networks = find_networks(target, trajectories, partial)
     histories = Histories.of(trajectories, cut)

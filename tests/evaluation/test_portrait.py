@@ -1,6 +1,7 @@
 """Portraits: where the states of every cue end, on automata whose answer is known."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,7 +81,7 @@ def test_period(tail: np.ndarray, period: int | None) -> None:
     assert _period(np.append(np.full(300, 9.0), tail)[:, None].astype(np.float32)) == period
 
 
-def agent_of(env: str, cell: str, **env_kwargs: int) -> Agent:
+def agent_of(env: str, cell: str, **env_kwargs: Any) -> Agent:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         vec_env = make_vec_env(env, 1, **env_kwargs)

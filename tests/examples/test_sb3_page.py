@@ -7,22 +7,17 @@ from typing import Any
 import pytest
 
 from warmrl.tests.examples.shorter import shorten_warmups, shortened
+from warmrl.tests.pages import PAGES, ROOT, blocks
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/stable-baselines3.md").read_text()
+PAGE = "docs/stable-baselines3.md"
 EXAMPLES = ROOT / "examples"
-
-
-def blocks(language: str) -> list[str]:
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
-    return [code for name, code in found if name == language]
 
 
 def test_its_python_runs_block_after_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shorten_warmups(monkeypatch)
     names: dict[str, Any] = {}
-    for code in blocks("python"):
+    for code in blocks("docs/stable-baselines3.md", "python"):
         short = shortened(code).replace("200_000", "64").replace("10_000", "16")
         exec(compile(short, "stable-baselines3.md", "exec"), names)
     assert names["model"].num_timesteps == 2 * 64
@@ -32,12 +27,12 @@ def test_its_python_runs_block_after_block(tmp_path: Path, monkeypatch: pytest.M
 
 def test_the_zoo_is_told_what_the_example_has() -> None:
     example = (EXAMPLES / "rl_zoo.yml").read_text()
-    (settings,) = blocks("yaml")
+    (settings,) = blocks(PAGE, "yaml")
     assert set(settings.splitlines()) <= set(example.splitlines())
-    (commands,) = blocks("")
+    (commands,) = blocks(PAGE)
     assert commands.split() == " ".join(re.findall(r"^#   +(.*)", example, re.MULTILINE)).split()
 
 
 def test_it_links_every_example() -> None:
-    linked = set(re.findall(r"\]\(\.\./examples/([^)]+)\)", PAGE))
+    linked = set(re.findall(r"\]\(\.\./examples/([^)]+)\)", PAGES[PAGE]))
     assert linked == {path.name for path in EXAMPLES.iterdir() if path.is_file()}

@@ -153,7 +153,9 @@ def test_an_environment_is_not_imported_from_the_folder(
     (run / "config.json").write_text(json.dumps(data))
     for main, args in ((evaluate, ("run", "--episodes", "2")), (train, RESUME)):
         said = refused(main, args, capsys)
-        assert f"env='{module}:Thing-v0' names a module in the run folder" in said
+        assert (
+            f"env='{module}:Thing-v0' needs {module}, which is a module in the run folder" in said
+        )
     assert not Path("executed").exists()
 
 

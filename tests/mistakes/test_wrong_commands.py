@@ -58,6 +58,12 @@ TRAIN = [
     ("--env-kwargs depth 3", "has no argument 'depth'; it has"),
     ("--eval-delays 1", "delays=1 must be at least 2"),
     ("--eval-delays", "delays=[] must name at least one"),
+    ("--env-wrapper a.B", "env_wrapper=('a.B',) must be left out: warmrl/TMaze-v0 steps in"),
+    ("--config nowhere", "config='nowhere' must be a run folder or a JSON file"),
+    ("--config taken", "config='taken' must be a run folder or a JSON file"),
+    ("--config taken/file", "config='taken/file': "),
+    ("--config run --cell cuckoo", "cell='cuckoo' must be one of lstm, gru"),
+    ("--config run --resume run", "config='run' must be left out: a resumed run has settings"),
     ("--what 1", "--what"),
     ("more", "Unrecognized options: more"),
     ("--run-dir taken", "run_dir='taken' exists; it must be a new folder"),
@@ -73,7 +79,20 @@ TRAIN = [
 STRANGERS = [
     ("Nothing-v0", "env_id='Nothing-v0' must be one of warmrl/TMaze-v0, warmrl/"),
     ("CartPole-v1 --eval-delays 5", "env='CartPole-v1' has no delay"),
-    (f"{ID} --env-kwargs seen pair", "they must be one of Box, Discrete"),
+    (f"{ID} --env-kwargs seen sequence", "they must be one of Box, Discrete"),
+    (f"{ID} --env-kwargs seen text", "they must be numbers"),
+    (f"{ID} --env-wrapper Wrapper", "env_wrapper='Wrapper' must be the import path of a"),
+    (f"{ID} --env-wrapper nowhere.Wrapper", "env_wrapper='nowhere.Wrapper' must be the import"),
+    (f"{ID} --env-wrapper gymnasium.Nothing", "module 'gymnasium' has no attribute 'Nothing'"),
+    (
+        f"{ID} --env-wrapper os.mkdir",
+        "env_wrapper='os.mkdir' is <built-in function mkdir>; it must",
+    ),
+    (
+        f"{ID} --env-wrapper warmrl.tests.training.strangers.Demanding",
+        "there is no such environment",
+    ),
+    ("popgym-Nothing-v0", "env_id='popgym-Nothing-v0' "),
     (f"{ID} --env-kwargs done boundless", "their bounds must be finite"),
 ]
 EVALUATE = [

@@ -146,10 +146,10 @@ def test_evaluate_names_the_field(
         ("skip", "no", "skip='no' must be True or False"),
         ("total_timesteps", "9", "total_timesteps='9' must be an int of at least 1"),
         ("length", [3.5], "length=3.5 must be an int of at least 1"),
-        ("eval_delays", "x", "eval_delays='x' must be an int of at least 1"),
+        ("eval_delays", "x", "eval_delays is of type str; it must be tuple"),
         ("env_kwargs", None, "config.json describes no run of train.py"),
         ("env_kwargs", {"size": 3}, "has no argument 'size'; it has"),
-        ("wheels", 4, "wheels: unknown"),
+        ("wheels", 4, "wheels=4 is no setting of train.py"),
     ],
 )
 def test_resume_names_the_field(

@@ -26,12 +26,20 @@ SEEN: dict[str, spaces.Space[Any]] = {
     "small dict": spaces.Dict({"image": spaces.Box(0, 255, (7, 7, 3), np.uint8)}),
     "nested": spaces.Dict({"inner": spaces.Dict({"bits": spaces.MultiBinary(3)})}),
     "pair": spaces.Tuple([spaces.Discrete(5), spaces.Discrete(2)]),
+    "from one": spaces.Discrete(5, start=1),
+    "numbers": spaces.MultiDiscrete([3, 4]),
+    "one-hot image": spaces.Box(0, 255, (7, 9, 20), np.uint8),
+    "mission": spaces.Dict({"bits": spaces.MultiBinary(3), "mission": spaces.Text(9)}),
+    "text": spaces.Text(9),
+    "sequence": spaces.Sequence(spaces.Discrete(3)),
 }
 DONE: dict[str, spaces.Space[Any]] = {
     "discrete": spaces.Discrete(2),
     "box": spaces.Box(-1, 1, (2,), np.float32),
     "boundless": spaces.Box(-np.inf, np.inf, (2,), np.float32),
     "pair": spaces.Tuple([spaces.Discrete(2), spaces.Discrete(2)]),
+    "numbers": spaces.MultiDiscrete([2, 3]),
+    "from one": spaces.Discrete(2, start=1),
 }
 
 
@@ -89,6 +97,23 @@ class Noise(gymnasium.Env[Any, Any]):
         if self._faulty(kind):
             observation[1] = np.nan
         return observation
+
+
+class Stating(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """States an exploration policy, and that every episode succeeds."""
+
+    exploration_policy = (0.25, 0.75)
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return observation, reward, terminated, truncated, info | {"is_success": terminated}
+
+
+class Demanding(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Goes around nothing."""
+
+    def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
+        raise AssertionError("there is no such environment")
 
 
 gymnasium.register("strange/Noise-v0", f"{__name__}:Noise", disable_env_checker=True)

@@ -10,9 +10,10 @@ from stable_baselines3.common.vec_env import VecEnv
 
 from warmrl.agents import INITIALISERS, Agent
 from warmrl.envs import TMaze
-from warmrl.tests.training.strangers import DONE, ID, SEEN
+from warmrl.evaluation import evaluate_env
+from warmrl.tests.training.strangers import DONE, ID
+from warmrl.train import train
 from warmrl.training import TrainConfig, build_env, build_model, task_of
-from warmrl.training.build import policy_name
 
 
 def tiny(**fields: Any) -> TrainConfig:
@@ -53,21 +54,44 @@ def test_an_environment_of_others() -> None:
         ("image", "CnnRnnPolicy"),
         ("channels first", "CnnRnnPolicy"),
         ("small image", "MlpRnnPolicy"),
+        ("one-hot image", "MlpRnnPolicy"),
         ("no image", "MlpRnnPolicy"),
         ("number", "MlpRnnPolicy"),
+        ("from one", "MlpRnnPolicy"),
+        ("numbers", "MlpRnnPolicy"),
         ("bits", "MlpRnnPolicy"),
         ("dict", "MultiInputRnnPolicy"),
+        ("small dict", "MultiInputRnnPolicy"),
+        ("nested", "MultiInputRnnPolicy"),
+        ("pair", "MultiInputRnnPolicy"),
+        ("mission", "MultiInputRnnPolicy"),
     ],
 )
-def test_every_observation_gets_its_policy(seen: str, policy: str) -> None:
-    assert policy_name("strange", SEEN[seen]) == policy
-    env = strange(seen=seen)
-    model = build_model(tiny(), env)
-    assert type(model.policy).__name__ == policy
-    model.learn(16)
-    wrapped = model.get_env()
-    assert wrapped is not None
-    assert Agent(model).act(wrapped.reset()).shape == (2,)
+def test_every_observation_is_trained_on_and_evaluated(seen: str, policy: str) -> None:
+    config = tiny(
+        env=ID,
+        env_kwargs={"seen": seen},
+        total_timesteps=200,
+        warmup_steps=2,
+        warmup_episodes=3,
+    )
+    trained = train(config)
+    assert type(trained.model.policy).__name__ == policy
+    assert trained.warmup is not None
+    assert trained.model.num_timesteps >= 200
+    result = evaluate_env(Agent(trained.model), ID, config.env_arguments, n_episodes=3)
+    assert (result.episodes, result.mean_return, result.mean_length) == (3, 10, 10)
+    assert result.success_rate is None
+
+
+def test_wrappers_state_success_and_how_to_explore() -> None:
+    path = "warmrl.tests.training.strangers.Stating"
+    config = tiny(env=ID, env_wrapper=(path,))
+    model = build_model(config, build_env(config))
+    prior = model.policy.action_net.bias.detach().exp()
+    torch.testing.assert_close(prior, torch.tensor([0.25, 0.75]))
+    result = evaluate_env(Agent(model), ID, config.env_arguments, n_episodes=3)
+    assert result.success_rate == 1.0
 
 
 def test_continuous_actions() -> None:
@@ -78,19 +102,22 @@ def test_continuous_actions() -> None:
 @pytest.mark.parametrize(
     ("seen", "message"),
     [
-        ("pair", r"observations are Tuple\(.*\); they must be one of Box, .*, Dict"),
-        ("nested", r"observation 'inner' is Dict\(.*\); they must be one of Box"),
-        ("small dict", r"observation 'image' of shape \(7, 7, 3\) must be .* at least 36 pixels"),
+        ("sequence", r"env_id='.*': observations are Sequence\(.*\); they must be one of Box"),
+        ("text", r"env_id='.*': observations are Text\(.*\); they must be numbers"),
     ],
 )
-def test_observations_without_a_policy(seen: str, message: str) -> None:
-    with pytest.raises(ValueError, match=f"env='strange': {message}"):
-        policy_name("strange", SEEN[seen])
+def test_observations_that_cannot_be_read(seen: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        strange(seen=seen)
 
 
 @pytest.mark.parametrize(
     ("done", "message"),
-    [("pair", "they must be one of Box"), ("boundless", "their bounds must be finite")],
+    [
+        ("pair", "they must be one of Box"),
+        ("boundless", "their bounds must be finite"),
+        ("from one", "they must start at 0"),
+    ],
 )
 def test_actions_without_a_policy(done: str, message: str) -> None:
     assert done in DONE

@@ -1,0 +1,68 @@
+"""Settings that were stored: by a run in its folder, or by hand in a JSON file."""
+
+import dataclasses
+import difflib
+import json
+from pathlib import Path
+from typing import Any
+
+from .config import TrainConfig
+from .run_folder import CONFIG_FILE
+
+PLACES = ("run_dir", "resume", "config")  # where a run was, which is no setting of another
+LISTED_TWICE = ("length", "delay", "env_wrapper")  # among the environment's arguments, too
+OF_THE_ENVIRONMENT = ("length", "delay", "env_kwargs", "env_wrapper", "eval_delays")
+
+
+def stored_config(source: Path) -> TrainConfig:
+    """The settings of ``--config``.
+
+    :param source: a run folder, its ``config.json``, or a JSON object of some of the settings
+    :raises FileNotFoundError: if there is no such file
+    :raises ValueError: if it holds no settings, or unknown or wrong ones
+    """
+    path = source / CONFIG_FILE if source.is_dir() else source
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"config={str(source)!r} must be a run folder or a JSON file of settings"
+        )
+    try:
+        data = json.loads(path.read_text())
+        return config_from_json(data.get("train", data) if isinstance(data, dict) else data)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ValueError(f"config={str(source)!r}: {error}") from error
+
+
+def config_from_json(data: Any) -> TrainConfig:
+    """The configuration that :meth:`TrainConfig.to_json` described, or some settings of one.
+
+    :raises ValueError: if a setting is unknown, or out of range
+    :raises TypeError: if one is of another type
+    """
+    if not isinstance(data, dict):
+        raise TypeError(f"settings are of type {type(data).__name__}; they must be an object")
+    fields = [field.name for field in dataclasses.fields(TrainConfig)]
+    for name in data:
+        if name not in fields:
+            near = difflib.get_close_matches(name, fields, 1)
+            meant = f"; it may be {near[0]!r}" if near else ""
+            raise ValueError(f"{name}={data[name]!r} is no setting of train.py{meant}")
+    settings: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in data.items()
+        if name not in PLACES
+    }
+    if isinstance(settings.get("env_kwargs"), dict):
+        settings["env_kwargs"] = {
+            key: value
+            for key, value in settings["env_kwargs"].items()
+            if key not in LISTED_TWICE or not data.get(key)
+        }
+    return TrainConfig(**settings)
+
+
+def without_environment(config: TrainConfig) -> TrainConfig:
+    """The same settings, but at their defaults those that belong to an environment."""
+    defaults = TrainConfig()
+    own = {name: getattr(defaults, name) for name in OF_THE_ENVIRONMENT}
+    return dataclasses.replace(config, **own)

@@ -202,10 +202,10 @@ def read_config(args: Sequence[str] | None) -> TrainConfig:
             f"config={str(config.config)!r} must be left out: a resumed run has settings already"
         )
     if config.resume is not None:
-        read_trained_on(config.resume)  # refuses to import the environment from the folder itself
-        before = config_of(config.resume)
+        run_dir, before = config.resume, config_of(config.resume)
         config = _on_top(before, args)
         check_unchanged(config, before)
+        read_trained_on(run_dir)  # refuses to import the environment from the folder itself
     elif config.config is not None:
         stored = stored_config(config.config)
         config = _on_top(stored, args)

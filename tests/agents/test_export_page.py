@@ -1,6 +1,5 @@
 """The page on exporting: its Python runs as it stands, on a maze."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,8 @@ import pytest
 
 from warmrl.agents.onnx_export import NEEDED
 from warmrl.envs import TMaze  # noqa: F401  (registers the ids)
+from warmrl.tests.pages import blocks
 from warmrl.tests.test_evaluate_script import make_run
-
-PAGE = (Path(__file__).parents[2] / "docs/export.md").read_text()
 
 
 def test_its_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,7 +18,7 @@ def test_its_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(tmp_path)
     make_run(tmp_path / "runs/TMaze-v0-gru-frame-0", length=3)
     names: dict[str, Any] = {"env": gym.make("warmrl/TMaze-v0", length=3)}
-    export, use = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    export, use = blocks("docs/export.md", "python")
     exec(compile(export, "export.md", "exec"), names)
     exec(compile(use, "export.md", "exec"), names)
     assert names["done"]

@@ -43,7 +43,8 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
     :param shared_lstm: whether actor and critic share one recurrent trunk; by default they do,
         unless ``enable_critic_lstm`` asks for a second one
     :param enable_critic_lstm: whether the critic has a recurrent trunk of its own
-    :param value_gradient: whether the value loss trains a shared trunk too (not in sb3-contrib)
+    :param value_gradient: whether the value loss trains a shared trunk too (not in sb3-contrib);
+        for returns of about 1, larger ones drown the policy
     :param action_prior: probabilities of the discrete actions before any training, ``None`` for
         about uniform; starting as the environment's exploration policy finds rewards sooner
     :raises ValueError: if cell or initialisation is unknown or they do not go together, a size is
@@ -69,7 +70,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         n_lstm_layers: int = 1,
         shared_lstm: bool | None = None,
         enable_critic_lstm: bool = False,
-        value_gradient: bool = True,
+        value_gradient: bool = False,
         action_prior: Sequence[float] | None = None,
         net_arch: list[int] | dict[str, list[int]] | None = None,
         **kwargs: Any,

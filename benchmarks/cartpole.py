@@ -26,7 +26,7 @@ from warmrl.benchmarks.study import iqm, iqm_interval
 POLICIES: dict[str, tuple[Any, dict[str, Any]]] = {
     "MlpLstmPolicy (upstream), two trunks": ("MlpLstmPolicy", {"enable_critic_lstm": True}),
     "MlpRnnPolicy, GRU, two trunks": (MlpRnnPolicy, {"enable_critic_lstm": True}),
-    "MlpRnnPolicy, GRU, shared trunk": (MlpRnnPolicy, {"value_gradient": False}),
+    "MlpRnnPolicy, GRU, shared trunk": (MlpRnnPolicy, {}),
 }
 
 

@@ -85,6 +85,7 @@ def build_model(config: TrainConfig, env: VecEnv, **kwargs: Any) -> RecurrentPPO
                 "lstm_hidden_size": config.hidden_size,
                 "n_lstm_layers": config.n_layers,
                 "enable_critic_lstm": config.critic == "separate",
+                "value_gradient": True,
                 "action_prior": exploration_policy_of(env),
             },
             stats_window_size=200,

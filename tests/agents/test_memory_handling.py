@@ -119,6 +119,7 @@ def test_nothing_passes_from_one_sequence_to_another(
     """Neither between environments nor over the end of an episode."""
     model = trained(random_vec_env(n_envs=3, length=5), cell=cell)
     model.rollout_buffer.packed = packed
+    model.policy.value_gradient = True  # the values tell what passes from where
     (batch,) = model.rollout_buffer.get()
     n_seq = batch.lstm_states.pi[0].shape[1]
     rows = torch.arange(len(batch.observations))

@@ -3,8 +3,8 @@
 Makes a table of docs/benchmarks.md::
 
     python benchmarks/recall.py
-    python benchmarks/recall.py --n-cues 3 --n-symbols 4 --cells gru
-    python benchmarks/recall.py --distractor noise --n-symbols 4 --cells gru --delays 20 100
+    python benchmarks/recall.py --n-cues 3 --n-symbols 4 --certify-steps 0
+    python benchmarks/recall.py --distractor noise --n-symbols 4 --delays 20 100
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from rich.console import Console
 
 from warmrl.benchmarks.agent_job import AgentJob, show
 from warmrl.benchmarks.study import Study
+from warmrl.checks import check_integer
 from warmrl.command_line import one_line_errors, parse
 from warmrl.envs.registration import make_task
 from warmrl.training import TrainConfig
@@ -39,6 +40,13 @@ class Recall(Study):
     """Environment steps, at most."""
     delays: tuple[int, ...] = (20, 100, 1_000, 10_000)
     """Delays tested."""
+    certify_steps: int = 100_000
+    """Steps of delay for each cue after which to give up looking for a certificate, 0 to not look;
+    with distractors there can be none."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_integer("certify_steps", self.certify_steps, 0)
 
     def jobs(self) -> list[AgentJob]:
         """All runs of the study.
@@ -64,7 +72,7 @@ class Recall(Study):
                     seed=seed,
                 ),
                 self.delays,
-                100_000 if self.distractor == "none" else 0,
+                self.certify_steps if self.distractor == "none" else 0,
             )
             for seed in range(self.seeds)
             for cell in self.cells

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 from stable_baselines3.common.vec_env import VecEnv
 
-from warmrl.agents import CELLS, RecurrentPPO
+from warmrl.agents import CELLS, MlpRnnPolicy, RecurrentPPO
 from warmrl.envs import make_vec_env
 
 FORWARDS = {"forward": 1, "update": 3}  # a gradient costs two further forwards
@@ -107,7 +107,7 @@ class Measured:
 
 
 def build(config: Throughput) -> list[Measured]:
-    """The four algorithms; this project's first."""
+    """The algorithms; this project's first."""
     steps = config.n_steps * config.n_envs
     common: dict[str, Any] = {
         "n_steps": config.n_steps,
@@ -136,6 +136,11 @@ def build(config: Throughput) -> list[Measured]:
         Measured(
             f"warmrl, {config.cell}",
             RecurrentPPO("MlpRnnPolicy", env(), policy_kwargs=ours, **common),
+            kflop(gates),
+        ),
+        Measured(
+            f"sb3-contrib, our {config.cell} policy",
+            sb3_contrib.RecurrentPPO(MlpRnnPolicy, env(), policy_kwargs=ours, **common),
             kflop(gates),
         ),
         Measured(

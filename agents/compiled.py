@@ -84,6 +84,13 @@ def tanh(x: Any) -> Any:
     return ONE - TWO / (ONE + exp(TWO * x))
 
 
+@compiled
+def add_and_squash(gates: Any, products: Any) -> None:
+    """Add what depends on the state to gates, and take their sigmoids, in place."""
+    for j in range(gates.shape[0]):
+        gates[j] = sigmoid(gates[j] + products[j])
+
+
 @cache
 def _pools() -> ThreadpoolController:
     import_module("scipy.linalg.cython_blas")  # numba's matrix products; only what is loaded counts

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .compiled import ONE, as_many_threads_as_torch, compiled, sigmoid, tanh
+from .compiled import ONE, add_and_squash, as_many_threads_as_torch, compiled, tanh
 from .time_steps import states_at_end, states_before
 
 
@@ -76,7 +76,7 @@ class GRULoop(Function):
                 blocks.numpy(),
                 np.asarray(ctx.sizes),
                 before.numpy(),
-                recurrent.contiguous().detach().numpy(),
+                recurrent.contiguous().numpy(),
                 of_out.numpy(),
                 of_h.numpy(),
                 of_products.numpy(),
@@ -109,19 +109,13 @@ def _forward(blocks: Any, sizes: Any, h: Any, u: Any, out: Any) -> None:
         for k in range(n_rows):
             block, product = blocks[row + k], products[k]
             gates = block[: 2 * width]
-            _squash(gates, product[: 2 * width])
+            add_and_squash(gates, product[: 2 * width])
             r, z = gates[:width], gates[width:]
             q, n = block[2 * width : 3 * width], block[3 * width :]
             _renew(r, q, n, product[2 * width :])
             _update(z, n, h[k], out[row + k])
         h = out[row : row + n_rows]
         row += n_rows
-
-
-@compiled
-def _squash(gates: Any, to_gates: Any) -> None:
-    for j in range(gates.shape[0]):
-        gates[j] = sigmoid(gates[j] + to_gates[j])
 
 
 @compiled

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .compiled import ONE, as_many_threads_as_torch, compiled, sigmoid, tanh
+from .compiled import ONE, add_and_squash, as_many_threads_as_torch, compiled, tanh
 from .time_steps import states_at_end, states_before
 
 
@@ -121,7 +121,8 @@ def _forward(blocks: Any, sizes: Any, h: Any, c: Any, u: Any, out: Any, cells: A
         for k in range(n):
             block, product = blocks[row + k], products[k]
             gates, g = block[: 3 * width], block[3 * width :]
-            _squash(gates, g, product[: 3 * width], product[3 * width :])
+            add_and_squash(gates, product[: 3 * width])
+            _add_and_tanh(g, product[3 * width :])
             i, f, o = gates[:width], gates[width : 2 * width], gates[2 * width :]
             _update(i, f, o, g, c[k], cells[row + k], out[row + k])
         h, c = out[row : row + n], cells[row : row + n]
@@ -129,9 +130,7 @@ def _forward(blocks: Any, sizes: Any, h: Any, c: Any, u: Any, out: Any, cells: A
 
 
 @compiled
-def _squash(gates: Any, g: Any, to_gates: Any, to_g: Any) -> None:
-    for j in range(gates.shape[0]):
-        gates[j] = sigmoid(gates[j] + to_gates[j])
+def _add_and_tanh(g: Any, to_g: Any) -> None:
     for j in range(g.shape[0]):
         g[j] = tanh(g[j] + to_g[j])
 

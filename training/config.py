@@ -28,6 +28,7 @@ from ..warmup.drives import DRIVES
 STABILITY = "stability"
 WARMUPS = ("none", *DRIVES, STABILITY)
 
+PLACES = ("run_dir", "resume", "config")  # where a run was, which is no setting of another
 CHANGEABLE = (
     *("total_timesteps", "stop_when_solved", "solved_rollouts", "checkpoint_rollouts"),
     *("device", "threads", "tensorboard", "eval_delays", "eval_episodes"),
@@ -256,7 +257,7 @@ class TrainConfig:
     @property
     def settings(self) -> dict[str, Any]:
         """What cannot change when a run is resumed, as JSON."""
-        places = (*CHANGEABLE, "config", "resume", "run_dir")
+        places = (*CHANGEABLE, *PLACES)
         fixed = {name: v for name, v in self.to_json().items() if name not in places}
         settings: dict[str, Any] = json.loads(json.dumps(fixed))
         return settings

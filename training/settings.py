@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .config import TrainConfig
+from .config import PLACES, TrainConfig
 from .run_folder import CONFIG_FILE
 
-PLACES = ("run_dir", "resume", "config")  # where a run was, which is no setting of another
 LISTED_TWICE = ("length", "delay", "env_wrapper")  # among the environment's arguments, too
 OF_THE_ENVIRONMENT = ("length", "delay", "env_kwargs", "env_wrapper", "eval_delays")
 

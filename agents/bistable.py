@@ -5,8 +5,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence
 
+from .bistable_loop import bistable_loop
 from .cells import Cell, Weights, WeightShape, register_cell
+from .compiled import can_run_compiled
 
 
 @register_cell("brc")
@@ -27,6 +30,11 @@ class BRC(Cell):
     }
 
     @staticmethod
+    def compiled(x: Tensor | PackedSequence) -> bool:
+        """All sequences on a CPU; see :meth:`Cell.compiled`."""
+        return can_run_compiled(x)
+
+    @staticmethod
     def modulation(weight_hh: Tensor, h: Tensor) -> Tensor:
         """What the state adds to the gates c and a [N, 2 H]."""
         return weight_hh * h.repeat(1, 2)
@@ -42,6 +50,15 @@ class BRC(Cell):
         update, feedback = torch.sigmoid(to_c), 1 + torch.tanh(to_a)
         candidate = torch.tanh(projected[..., 2 * width :] + feedback * h)
         return candidate + update * (h - candidate), c
+
+    @classmethod
+    def loop(
+        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A compiled loop where there can be one; see :meth:`Cell.loop`."""
+        if not cls.compiled(x):
+            return super().loop(weights, x, h, c, sizes)
+        return *bistable_loop(cls.project(weights, x), h, weights["weight_hh"], sizes), c
 
 
 @register_cell("nbrc")

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
+from .compiled import can_run_compiled
 from .gru_loop import gru_loop
 from .lstm_loop import lstm_loop
 from .time_steps import states_at_end
@@ -84,11 +85,9 @@ class Cell(ABC):
         :param x: inputs [T, N, I]
         :return: hidden states [T, N, H] and the last ``(h, c)`` [N, H]
         """
-        outputs = []
-        for projected in cls.project(weights, x).unbind(0):
-            h, c = cls.step(weights, projected, h, c)
-            outputs.append(h)
-        return torch.stack(outputs), h, c
+        sizes = [x.shape[1]] * len(x)
+        out, h, c = cls.loop(weights, x.flatten(0, 1), h, c, sizes)
+        return out.view(*x.shape[:2], -1), h, c
 
     @classmethod
     def packed_sequence(
@@ -99,15 +98,26 @@ class Cell(ABC):
         :return: hidden states, packed, and ``(h, c)`` after each sequence's last step [N, H]
         """
         sizes = x.batch_sizes.tolist()
-        h, c = _sorted(h, x), _sorted(c, x)
+        out, h, c = cls.loop(weights, x.data, _sorted(h, x), _sorted(c, x), sizes)
+        return x._replace(data=out), _unsorted(h, x), _unsorted(c, x)
+
+    @classmethod
+    def loop(
+        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Steps in the packed layout of :mod:`~warmrl.agents.time_steps`.
+
+        :param x: inputs [sum of sizes, I]
+        :param sizes: sequences running in each step [T]
+        :return: hidden states [sum of sizes, H] and each sequence's last ``(h, c)`` [N, H]
+        """
         hs, cs = [], []
-        for projected in cls.project(weights, x.data).split_with_sizes(sizes):
+        for projected in cls.project(weights, x).split_with_sizes(sizes):
             n = len(projected)
             h, c = cls.step(weights, projected, h[:n], c[:n])
             hs.append(h)
             cs.append(c)
-        last_h, last_c = (_unsorted(states_at_end(ends, sizes), x) for ends in (hs, cs))
-        return x._replace(data=torch.cat(hs)), last_h, last_c
+        return torch.cat(hs), states_at_end(hs, sizes), states_at_end(cs, sizes)
 
 
 CELLS: dict[str, type[Cell]] = {}
@@ -201,14 +211,18 @@ class LSTM(Cell):
         cls, weights: Weights, x: PackedSequence, h: Tensor, c: Tensor
     ) -> tuple[PackedSequence, Tensor, Tensor]:
         """Packed sequences by a compiled loop; see :meth:`Cell.packed_sequence`."""
-        h, c = _sorted(h, x), _sorted(c, x)
         if cls.compiled(x):
-            data, h, c = lstm_loop(x.data, h, c, x.batch_sizes.tolist(), *_flat(weights))
-        else:
-            state = (h[None], c[None])
-            data, h, c = torch.lstm(x.data, x.batch_sizes, state, _flat(weights), *_settings())
-            h, c = h[0], c[0]
-        return x._replace(data=data), _unsorted(h, x), _unsorted(c, x)
+            return super().packed_sequence(weights, x, h, c)
+        state = (_sorted(h, x)[None], _sorted(c, x)[None])
+        data, h, c = torch.lstm(x.data, x.batch_sizes, state, _flat(weights), *_settings())
+        return x._replace(data=data), _unsorted(h[0], x), _unsorted(c[0], x)
+
+    @classmethod
+    def loop(
+        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The compiled loop; see :meth:`Cell.loop`."""
+        return lstm_loop(x, h, c, sizes, *_flat(weights))
 
 
 @register_cell("gru")
@@ -255,9 +269,7 @@ class GRU(Cell):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """T steps by a compiled loop; see :meth:`Cell.sequence`."""
         if cls.compiled(x):
-            sizes = [x.shape[1]] * len(x)
-            out, h = gru_loop(x.flatten(0, 1), h, sizes, *_flat(weights))
-            return out.view(*x.shape[:2], -1), h, c
+            return super().sequence(weights, x, h, c)
         out, h = torch.gru(x, h[None], _flat(weights), *_settings(), False)
         return out, h[0], c
 
@@ -266,15 +278,18 @@ class GRU(Cell):
         cls, weights: Weights, x: PackedSequence, h: Tensor, c: Tensor
     ) -> tuple[PackedSequence, Tensor, Tensor]:
         """Packed sequences by a compiled loop; see :meth:`Cell.packed_sequence`."""
-        first = _sorted(h, x)
         if cls.compiled(x):
-            data, last = gru_loop(x.data, first, x.batch_sizes.tolist(), *_flat(weights))
-        else:
-            data, last = torch.gru(
-                x.data, x.batch_sizes, first[None], _flat(weights), *_settings()
-            )  # fmt: skip
-            last = last[0]
-        return x._replace(data=data), _unsorted(last, x), c
+            return super().packed_sequence(weights, x, h, c)
+        first = _sorted(h, x)[None]
+        data, last = torch.gru(x.data, x.batch_sizes, first, _flat(weights), *_settings())
+        return x._replace(data=data), _unsorted(last[0], x), c
+
+    @classmethod
+    def loop(
+        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The compiled loop; see :meth:`Cell.loop`."""
+        return *gru_loop(x, h, sizes, *_flat(weights)), c
 
 
 def _settings() -> tuple[bool, int, float, bool, bool]:
@@ -284,9 +299,7 @@ def _settings() -> tuple[bool, int, float, bool, bool]:
 
 def _needs_own_gradient(x: Tensor | PackedSequence) -> bool:
     """Whether torch's kernels would run with a gradient on a CPU, where theirs is slow."""
-    data = x.data if isinstance(x, PackedSequence) else x
-    exact = data.dtype in (torch.float32, torch.float64)
-    return exact and data.device.type == "cpu" and torch.is_grad_enabled()
+    return torch.is_grad_enabled() and can_run_compiled(x)
 
 
 def _flat(weights: Weights) -> list[Tensor]:

@@ -17,6 +17,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 from threadpoolctl import ThreadpoolController
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
 
 # Sums may be contracted and divisions become products, but NaN and infinity stay what they are.
 compiled = numba.njit(
@@ -89,6 +91,19 @@ def add_and_squash(gates: Any, products: Any) -> None:
     """Add what depends on the state to gates, and take their sigmoids, in place."""
     for j in range(gates.shape[0]):
         gates[j] = sigmoid(gates[j] + products[j])
+
+
+@compiled
+def add(total: Any, part: Any) -> None:
+    """Add one vector to another, in place."""
+    for j in range(total.shape[0]):
+        total[j] += part[j]
+
+
+def can_run_compiled(x: Tensor | PackedSequence) -> bool:
+    """Whether these inputs are single or double precision on a CPU, as compiled loops need them."""
+    data = x.data if isinstance(x, PackedSequence) else x
+    return data.device.type == "cpu" and data.dtype in (torch.float32, torch.float64)
 
 
 @cache

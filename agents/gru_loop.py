@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .compiled import ONE, add_and_squash, as_many_threads_as_torch, compiled, tanh
+from .compiled import ONE, add, add_and_squash, as_many_threads_as_torch, compiled, tanh
 from .time_steps import states_at_end, states_before
 
 
@@ -156,19 +156,13 @@ def _backward(
             of_r, of_z = of_product[:width], of_product[width : 2 * width]
             of_q = of_product[2 * width :]
             # Passes: the compiler proves of few arrays at a time that they are apart
-            _add(of_h[k], of_out[row + k])
+            add(of_h[k], of_out[row + k])
             _back_to_mixed(z, n, before[row + k], of_h[k], of_z, of_n[row + k])
             _back_to_reset(r, q, of_n[row + k], of_r, of_q)
             _keep(z, of_h[k], kept[k])
         np.dot(of_products[row : row + n_rows], recurrent, of_h[:n_rows])
         for k in range(n_rows):
-            _add(of_h[k], kept[k])
-
-
-@compiled
-def _add(total: Any, part: Any) -> None:
-    for j in range(total.shape[0]):
-        total[j] += part[j]
+            add(of_h[k], kept[k])
 
 
 @compiled

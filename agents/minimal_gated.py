@@ -5,8 +5,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.nn.utils.rnn import PackedSequence
 
 from .cells import Cell, Weights, WeightShape, register_cell
+from .compiled import can_run_compiled
+from .minimal_gated_loop import mgu_loop
 
 
 @register_cell("mgu")
@@ -25,6 +28,11 @@ class MGU(Cell):
     }
     candidate: ClassVar = 1
 
+    @staticmethod
+    def compiled(x: Tensor | PackedSequence) -> bool:
+        """All sequences on a CPU; see :meth:`Cell.compiled`."""
+        return can_run_compiled(x)
+
     @classmethod
     def step(
         cls, weights: Weights, projected: Tensor, h: Tensor, c: Tensor
@@ -35,3 +43,12 @@ class MGU(Cell):
         f = torch.sigmoid(x_f + F.linear(h, to_f))
         g = torch.tanh(x_g + F.linear(f * h, to_g))
         return h + f * (g - h), c
+
+    @classmethod
+    def loop(
+        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """A compiled loop where there can be one; see :meth:`Cell.loop`."""
+        if not cls.compiled(x):
+            return super().loop(weights, x, h, c, sizes)
+        return *mgu_loop(cls.project(weights, x), h, weights["weight_hh"], sizes), c

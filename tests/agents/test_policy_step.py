@@ -43,7 +43,7 @@ def test_a_step_is_the_policys(
         with torch.no_grad():
             distribution, theirs = policy.get_distribution(obs, theirs, torch.zeros(n))
         for a, b in zip(state, theirs, strict=True):
-            torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
         wanted = distribution.get_actions(deterministic=True)
         torch.testing.assert_close(actions, wanted, rtol=0, atol=1e-5)
 

@@ -240,6 +240,7 @@ def main(args: Sequence[str] | None = None) -> None:
         else:
             folder.check_writable()
             check_writable(folder.path)
+            folder.lock()
         env = build_env(config)
         task = task_of(env)
         check_delays(task, config.env, evaluation_delays(config, env))

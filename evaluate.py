@@ -119,11 +119,17 @@ def main(args: Sequence[str] | None = None) -> None:
         if config.attractors or config.report:
             history = read_history(config.run_dir)
         check_writable(config.run_dir)
+    console = Console(highlight=False, soft_wrap=True)
     with progress_bar(len(delays)) as progress:
         results = sweep(
-            agent, *trained_on, delays, config.episodes, seed=config.seed, progress=progress
+            agent,
+            *trained_on,
+            delays,
+            config.episodes,
+            seed=config.seed,
+            progress=progress,
+            remark=console.print,
         )
-    console = Console(highlight=False, soft_wrap=True)
     delay_name = "delay" if task is None else task.delay_name
     print_table(results, delay_name, console)
     certificate = sentence = None

@@ -81,7 +81,7 @@ def train(
     :param model: the agent, if there is one already; it is warmed up only if it is untrained
     :param bar: shows how it goes
     :param checkpoints: what it is saved to, and goes on from
-    :raises UserError: if observations or rewards of the environment are not finite, or its episodes
+    :raises UserError: if observations, rewards, losses or gradients are not finite, or its episodes
         cannot be warmed up on
     """
     model = build_model(config, build_env(config)) if model is None else model
@@ -109,6 +109,8 @@ def train(
         )
     except NotFiniteError as error:
         raise UserError(f"env={config.env!r}: {error}") from error
+    except FloatingPointError as error:
+        raise UserError(f"consolidate=True on env={config.env!r}: {error}") from error
     end = time.perf_counter()
     return Trained(model, warmup, solved.solved_at, warmed - start, end - warmed)
 
@@ -130,7 +132,7 @@ def warm(config: TrainConfig, model: RecurrentPPO, bar: ProgressBar | None = Non
         else:
             on_vaa_star = None if bar is None else bar.on_warmup_step
             result = warm_up(model, trajectories, settings, on_vaa_star)
-    except ValueError as error:
+    except (ValueError, FloatingPointError) as error:
         raise UserError(f"warmup={config.warmup!r} on env={config.env!r}: {error}") from error
     if bar is not None:
         bar.vaa = result.mean_vaa_after
@@ -185,6 +187,7 @@ def evaluate(config: TrainConfig, model: RecurrentPPO, folder: RunFolder, consol
             config.eval_episodes,
             seed=config.seed,
             progress=progress,
+            remark=console.print,
         )
     figure = None if task is None else success_figure(results, task)
     write_evaluation(folder.path, results, figure=figure)
@@ -237,6 +240,7 @@ def main(args: Sequence[str] | None = None) -> None:
         else:
             folder.check_writable()
             check_writable(folder.path)
+            folder.lock()
         env = build_env(config)
         task = task_of(env)
         check_delays(task, config.env, evaluation_delays(config, env))
@@ -264,6 +268,9 @@ def main(args: Sequence[str] | None = None) -> None:
         console.print(
             f"warmed up in {trained.warmup_seconds:.1f} s: VAA {before:.3f} -> {after:.3f}"
         )
+        settings, rate = config.warmup_config, trained.warmup.learning_rate
+        if settings is not None and rate < settings.learning_rate:
+            console.print(f"it diverged before, and was begun again with learning_rate={rate:g}")
     solved = f": solved at {trained.solved_at:,}" if trained.solved_at is not None else ""
     if task is not None and not solved:
         solved = ": not solved"

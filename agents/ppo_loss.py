@@ -12,6 +12,10 @@ from torch import Tensor
 
 from .sequence_buffer import PackedStates
 
+ROUNDING = 1e-6
+"""deviation of advantages, as a share of their mean, up to which they are all alike: dividing by it
+would blow up what float32 has rounded"""
+
 
 class Losses(NamedTuple):
     """Of one minibatch, each a single number; only ``total`` has a gradient."""
@@ -55,7 +59,9 @@ class PPOLoss:
         values, log_ratio = real(values.flatten()), real(log_probs - batch.old_log_prob)
         advantages = real(batch.advantages)
         if self.normalize_advantage:
-            advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+            mean, std = advantages.mean(), advantages.std()
+            differ = std > ROUNDING * mean.abs()
+            advantages = differ * (advantages - mean) / (std + 1e-8)
         ratio = log_ratio.exp()
         clipped = ratio.clamp(1 - self.clip_range, 1 + self.clip_range)
         surrogate = torch.minimum(advantages * ratio, advantages * clipped).mean()

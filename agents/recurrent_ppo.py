@@ -7,13 +7,20 @@ import numpy as np
 import sb3_contrib
 import torch
 from gymnasium import spaces
+from sb3_contrib.common.recurrent.type_aliases import RecurrentRolloutBufferSamples
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..checks import check_integer, check_number, check_positive
-from .finite import check_finite
+from .finite import (
+    NotFiniteError,
+    broken_gradient,
+    check_finite,
+    check_rollout,
+    named_distribution,
+)
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
 from .ppo_loss import Losses, PPOLoss
 from .rollout_step import RolloutStep
@@ -101,7 +108,8 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         :param rollout_buffer: the buffer to fill
         :param n_rollout_steps: steps per environment
         :return: whether the rollout is complete; not so if a callback stopped it
-        :raises NotFiniteError: on a NaN or infinite observation or reward
+        :raises NotFiniteError: on a NaN or infinite observation, reward, value, log-probability or
+            recurrent state
         """
         if self._last_obs is None:
             raise ValueError("there is no last observation; call learn()")
@@ -119,7 +127,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             if self.use_sde and step % noise_steps == 0:
                 self.policy.reset_noise(env.num_envs)
             obs = obs_as_tensor(self._last_obs, self.device)
-            with torch.no_grad():
+            with torch.no_grad(), named_distribution(f"at step {self.num_timesteps}"):
                 starts = torch.as_tensor(dones, dtype=torch.float32, device=self.device)
                 actions, values, log_probs, lstm_states = act(obs, self._last_lstm_states, starts)
             performed = actions.cpu().numpy()
@@ -164,12 +172,16 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         h, c = (keep * part for part in self._last_lstm_states.vf)
         last_values = expect(obs_as_tensor(self._last_obs, self.device), (h, c))
         rollout_buffer.compute_returns_and_advantage(last_values, dones)
+        check_rollout(rollout_buffer.played, self._last_lstm_states, self.num_timesteps)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
 
     def train(self) -> None:
-        """Descend on the loss for ``n_epochs`` passes over the rollout."""
+        """Descend on the loss for ``n_epochs`` passes over the rollout.
+
+        :raises NotFiniteError: on a NaN or infinite loss or gradient, before it reaches the weights
+        """
         self.policy.set_training_mode(True)
         self._update_learning_rate(self.policy.optimizer)
         progress = self._current_progress_remaining
@@ -194,14 +206,26 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         """One pass over the rollout, or less of it if the policy gets too far from the old one."""
         parameters = list(self.policy.parameters())
         for batch in self.rollout_buffer.get(self.batch_size):
-            losses = loss(self.policy, batch)
+            with named_distribution(f"in the update at step {self.num_timesteps}"):
+                losses = loss(self.policy, batch)
             yield losses
             if self._too_far(losses):
                 return
             self.policy.optimizer.zero_grad()
             torch.autograd.backward(losses.total)
-            torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
+            norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
+            if not torch.isfinite(losses.total + norm):
+                raise self._broken(loss, batch)
             self.policy.optimizer.step()
+
+    def _broken(self, loss: PPOLoss, batch: RecurrentRolloutBufferSamples) -> NotFiniteError:
+        """What is not finite in a minibatch; clipping has left none of its gradients as it was."""
+        self.policy.optimizer.zero_grad()
+        losses = loss(self.policy, batch)
+        torch.autograd.backward(losses.total)
+        parts = {"policy loss": losses.policy, "value loss": losses.value}
+        parts |= {"entropy": losses.entropy}
+        return broken_gradient(parts, self.policy.named_parameters(), self.num_timesteps)
 
     def _too_far(self, losses: Losses) -> bool:
         return self.target_kl is not None and bool(losses.approx_kl > 1.5 * self.target_kl)

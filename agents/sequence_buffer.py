@@ -164,6 +164,15 @@ class SequenceBuffer:
         torch.add(self._advantages, self._values, out=self._returns)
 
     @property
+    def played(self) -> dict[str, Tensor]:
+        """What was paid, expected and as likely as it was at every step, each [T, N]."""
+        return {
+            "reward": self._rewards,
+            "value": self._values,
+            "log-probability": self._log_probs,
+        }
+
+    @property
     def values(self) -> npt.NDArray[np.float32]:
         """Critic's estimates [T, N], for SB3's explained variance."""
         values: npt.NDArray[np.float32] = self._values.cpu().numpy()

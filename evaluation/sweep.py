@@ -1,5 +1,6 @@
 """Success over a sweep of delays."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from warmrl.envs.arguments import check_delay
 from .play import EpisodeNoise, check_fits, play
 from .protocols import GreedyAgent
 from .result import DelayResult, summarise
+
+MAX_STEPS = 100_000
 
 
 def find_task(env_id: str, env_kwargs: Mapping[str, Any]) -> MemoryTask | None:
@@ -88,19 +91,25 @@ def evaluate_env(
     env_kwargs: Mapping[str, Any] | None = None,
     n_episodes: int = 100,
     seed: int = 0,
+    max_steps: int = MAX_STEPS,
+    remark: Callable[[str], None] = warnings.warn,
 ) -> DelayResult:
     """Play episodes of any Gymnasium environment with the greedy policy.
 
-    Each episode has an environment of its own, so that short episodes do not count twice.
+    Each episode has an environment of its own, so that short episodes do not count twice. One that
+    does not end is cut off, counts with what it was paid so far, and was not solved.
 
     :param agent: the agent; its memory is reset
     :param env_id: an id registered with Gymnasium
     :param env_kwargs: the environment's arguments
     :param n_episodes: number of episodes, at least 1
     :param seed: episode i has the seed ``seed + i``
+    :param max_steps: steps after which an episode is cut off, at least 1
+    :param remark: told in one line if any was
     :raises ValueError: for an unknown id, or spaces that the agent does not have
     """
     check_integer("n_episodes", n_episodes, 1)
+    check_integer("max_steps", max_steps, 1)
     check_integer("seed", seed, 0)
     env = make_vec_env(env_id, n_episodes, seed=seed, **(env_kwargs or {}))
     # Images channels first, as SB3 shows them to its agents.
@@ -114,24 +123,28 @@ def evaluate_env(
             )
         agent.reset()
         observation = env.reset()
-        ends: list[dict[str, Any] | None] = [None] * n_episodes
-        while None in ends:
-            observation, _, done, infos = env.step(agent.act(observation))
+        alive, solved = np.ones(n_episodes, dtype=bool), np.zeros(n_episodes, dtype=bool)
+        returns, lengths = np.zeros(n_episodes), np.zeros(n_episodes, dtype=np.int64)
+        says = True  # whether each episode was solved
+        while alive.any() and lengths.max() < max_steps:
+            observation, rewards, done, infos = env.step(agent.act(observation))
             agent.reset(done)
-            for i in np.flatnonzero(done):
-                ends[i] = ends[i] or infos[i]
+            returns[alive] += rewards[alive]
+            lengths += alive
+            for i in np.flatnonzero(done & alive):
+                says = says and "is_success" in infos[i]
+                solved[i] = infos[i].get("is_success", False)
+                returns[i] = infos[i]["episode"]["r"]
+            alive &= ~done
     finally:
         env.close()
         agent.reset()
-    infos = [info for info in ends if info is not None]
-    solved = [info["is_success"] for info in infos if "is_success" in info]
-    return summarise(
-        None,
-        np.array(solved, dtype=bool) if len(solved) == n_episodes else None,
-        np.array([info["episode"]["r"] for info in infos], dtype=float),
-        np.array([info["episode"]["l"] for info in infos]),
-        None,
-    )
+    if alive.any():
+        remark(
+            f"env={env_id!r}: {alive.sum()} of {n_episodes} episodes had not ended after "
+            f"{max_steps} steps and were cut off there"
+        )
+    return summarise(None, solved if says and not alive.all() else None, returns, lengths, None)
 
 
 def sweep(
@@ -142,6 +155,7 @@ def sweep(
     n_episodes: int = 100,
     seed: int = 0,
     progress: Callable[[float], None] = lambda _: None,
+    remark: Callable[[str], None] = warnings.warn,
 ) -> list[DelayResult]:
     """Evaluate an agent at every delay.
 
@@ -152,13 +166,14 @@ def sweep(
     :param n_episodes: episodes at every delay
     :param seed: see :func:`evaluate_delay`
     :param progress: called now and then with the number of delays done, fractions included
+    :param remark: see :func:`evaluate_env`
     :return: one result for each delay; a single one for an environment without a delay
     :raises ValueError: see :func:`check_delays`, :func:`evaluate_delay` and :func:`evaluate_env`
     """
     task = find_task(env_id, env_kwargs or {})
     check_delays(task, env_id, delays)
     if task is None:
-        return [evaluate_env(agent, env_id, env_kwargs, n_episodes, seed)]
+        return [evaluate_env(agent, env_id, env_kwargs, n_episodes, seed, remark=remark)]
     results = []
     for done, delay in enumerate(delays):
         share = _share(progress, done, longest_episode(task, delay))

@@ -16,6 +16,8 @@ from warmrl.evaluate import main as evaluate
 from warmrl.tests.training.strangers import ID
 from warmrl.train import main, train
 from warmrl.training import TrainConfig
+from warmrl.warmup import descent
+from warmrl.warmup.divergence import DivergedError
 
 ROOT = Path(__file__).parents[1]
 SMALL = [
@@ -162,6 +164,41 @@ def test_a_fault_before_anything_was_learned_leaves_nothing(
     assert found in err
     assert "nothing was learned yet, nothing is saved" in err
     assert list(workplace.iterdir()) == []
+
+
+def test_a_policy_that_diverges_is_said_in_one_line(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    err = error_of([*SMALL, "--learning-rate", "1e30"], capsys)
+    assert "inf in the update at step 128: it must be finite; learning_rate or reward_scale" in err
+    assert list(workplace.iterdir()) == []
+
+
+def diverge_above(limit: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(name: str, step: int, learning_rate: float, *_: object) -> None:
+        if step == 1 and learning_rate > limit:
+            raise DivergedError(f"{name}: too large with learning_rate={learning_rate:g}")
+
+    monkeypatch.setattr(descent, "check_descent", check)
+
+
+def test_a_warm_up_that_diverges_is_said_in_one_line(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diverge_above(0.0, monkeypatch)
+    err = error_of(TINY, capsys)
+    assert "warmup='frame' on env='warmrl/TMaze-v0': warm_up: too large with learning_rate=" in err
+    assert list(workplace.iterdir()) == []
+
+
+def test_a_warm_up_that_was_begun_again_is_said(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diverge_above(0.001, monkeypatch)
+    main(TINY)
+    assert "it diverged before, and was begun again with learning_rate=0.001" in (
+        capsys.readouterr().out
+    )
 
 
 def test_interrupted_training_can_be_resumed(capsys: pytest.CaptureFixture[str]) -> None:

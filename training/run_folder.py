@@ -2,6 +2,7 @@
 
 import os
 import platform
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -72,13 +73,35 @@ class RunFolder:
             )
 
     def claim(self) -> None:
-        """Make the folder.
+        """Make the folder, for this process alone.
 
+        :raises FileExistsError: if another process was quicker
         :raises OSError: if it cannot be made
         """
         above = (self.path, *self.path.parents)
         self._made = [path for path in above if not path.exists()]
         self.path.mkdir(parents=True, exist_ok=True)
+        self.lock()
+        self.check_free()
+
+    def lock(self) -> None:
+        """Keep other processes out of the folder, for as long as this object or process lives.
+
+        :raises BlockingIOError: if another one is writing it
+        """
+        if os.name != "posix":  # elsewhere a folder cannot be opened
+            return
+        import fcntl
+
+        descriptor = os.open(self.path, os.O_RDONLY)
+        weakref.finalize(self, os.close, descriptor)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BlockingIOError(
+                f"run_dir={str(self.path)!r} is being written by another process; it must be "
+                "another folder"
+            ) from None
 
     def discard(self) -> None:
         """Remove what :meth:`claim` made, and the files of a run that came to nothing."""

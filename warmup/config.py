@@ -80,6 +80,8 @@ class WarmupResult(DescentResult):
     :param loss: loss before each gradient step, mean over the layers [n_steps]
     :param vaa_before: VAA of each layer under a constant input, by its name, before the warm-up
     :param vaa_after: the same after it, from the same trajectories, cuts and inputs
+    :param learning_rate: step size of Adam, at first; smaller than that of the settings if that
+        diverged
     :param vaa_star: VAA* before each gradient step, mean over the layers [n_steps]
     """
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor, nn
 
 from ..checks import check_integer, check_number, check_positive
+from .divergence import check_descent, restored_on_error, with_smaller_steps
 from .modes import training_mode
 
 
@@ -111,7 +113,8 @@ class ConsolidationCallback(BaseCallback):
         leave out previous actions and rewards
     :param when: whether to consolidate if training ended now, asked at every step; always, if
         absent
-    :raises FloatingPointError: when training ends, if loss or gradient become NaN or infinite
+    :raises FloatingPointError: when training ends, if loss or gradient become NaN or infinite, also
+        with a hundredth of the step size; the parameters are then those from before
     """
 
     def __init__(
@@ -158,10 +161,12 @@ class ConsolidationCallback(BaseCallback):
 
     def _on_training_end(self) -> None:
         if self._last is not None and (self.when is None or self.when()):
-            self.logger.record("consolidation/loss", self._descend(*self._last))
+            descend = partial(self._descend, *self._last)
+            last = with_smaller_steps(descend, self.config.learning_rate)
+            self.logger.record("consolidation/loss", last)
             self._last = None
 
-    def _descend(self, waiting: Waiting, batches: list[Any]) -> float:
+    def _descend(self, waiting: Waiting, batches: list[Any], learning_rate: float) -> float:
         """All gradient steps; the loss before the last."""
         policy: Any = self.model.policy
         config, device = self.config, policy.device
@@ -172,37 +177,34 @@ class ConsolidationCallback(BaseCallback):
         if getattr(policy, "lstm_critic", None) is not None:
             trunks.append((policy.lstm_critic, critic, waiting.critic))
         parameters = [p for rnn, *_ in trunks for p in rnn.parameters() if p.requires_grad]
-        optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
+        optimiser = torch.optim.Adam(parameters, lr=learning_rate)
         with torch.no_grad():
             before = [_log_probs(policy, batch) for batch in batches]
         last = 0.0
-        for step in range(config.n_steps):
-            optimiser.param_groups[0]["lr"] = config.learning_rate * (1 - step / config.n_steps)
-            drawn = torch.randint(len(usable), (config.batch_size,), generator=generator)
-            start, goal = usable[drawn].to(device), goals[drawn].to(device)
-            u = float(torch.rand((), generator=generator))
-            n_drift = int((config.max_drift_steps + 1) ** u) - 1
-            n_hold = 1 + int(torch.randint(config.max_hold_steps, (), generator=generator))
-            number = int(torch.randint(len(batches), (), generator=generator))
-            with training_mode(policy, True), torch.enable_grad():
-                changed = _log_probs(policy, batches[number]) - before[number]
-                loss = config.anchor * changed.square().mean()
-                for rnn, features, (h, c) in trunks:
-                    noise = torch.randn(h[:, start].shape, generator=generator).to(device)
-                    begin = (h[:, start] + config.noise * noise, c[:, start])
-                    end = (h[:, goal], c[:, goal])
-                    loss = loss + rest_loss(rnn, features[start], begin, end, n_drift, n_hold)
-                gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.grad = gradient
-            norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
-            if not torch.isfinite(loss + norm):
-                raise FloatingPointError(
-                    f"consolidation: loss {loss.item():g} with gradient norm {norm.item():g}; "
-                    f"learning_rate={config.learning_rate} must be smaller"
-                )
-            optimiser.step()
-            last = loss.item()
+        with restored_on_error(parameters):
+            for step in range(config.n_steps):
+                optimiser.param_groups[0]["lr"] = learning_rate * (1 - step / config.n_steps)
+                drawn = torch.randint(len(usable), (config.batch_size,), generator=generator)
+                start, goal = usable[drawn].to(device), goals[drawn].to(device)
+                u = float(torch.rand((), generator=generator))
+                n_drift = int((config.max_drift_steps + 1) ** u) - 1
+                n_hold = 1 + int(torch.randint(config.max_hold_steps, (), generator=generator))
+                number = int(torch.randint(len(batches), (), generator=generator))
+                with training_mode(policy, True), torch.enable_grad():
+                    changed = _log_probs(policy, batches[number]) - before[number]
+                    loss = config.anchor * changed.square().mean()
+                    for rnn, features, (h, c) in trunks:
+                        noise = torch.randn(h[:, start].shape, generator=generator).to(device)
+                        begin = (h[:, start] + config.noise * noise, c[:, start])
+                        end = (h[:, goal], c[:, goal])
+                        loss = loss + rest_loss(rnn, features[start], begin, end, n_drift, n_hold)
+                    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+                for parameter, gradient in zip(parameters, gradients, strict=True):
+                    parameter.grad = gradient
+                norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
+                check_descent("consolidation", step, learning_rate, loss, norm)
+                optimiser.step()
+                last = loss.item()
         return last
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ..checks import check_choice, check_flag, check_integer, check_positive
 from .cuts import CUTS
+from .divergence import DivergedError, check_descent, restored_on_error, with_smaller_steps
 from .drives import DRIVES
 from .modes import training_mode
 from .networks import Network
@@ -75,11 +76,14 @@ class DescentResult:
     :param loss: loss before each gradient step [n_steps]
     :param vaa_before: VAA of each layer under a constant input, by its name, before the descent
     :param vaa_after: the same after it, from the same trajectories, cuts and inputs
+    :param learning_rate: step size of Adam, at first; smaller than that of the settings if that
+        diverged
     """
 
     loss: list[float]
     vaa_before: dict[str, float]
     vaa_after: dict[str, float]
+    learning_rate: float
 
     @property
     def n_steps(self) -> int:
@@ -108,44 +112,50 @@ def descend(
     """Descend with Adam, and measure VAA before and after.
 
     Only parameters of ``warmed`` layers with ``requires_grad`` change; optimisers, gradients, modes
-    and global random state stay as they are.
+    and global random state stay as they are. If it diverges it begins again with a tenth of the
+    step size, twice at most.
 
     :param name: what errors begin with
     :param networks: whose layers change
     :param histories: from which VAA is measured
     :param config: settings
-    :param objective: the loss, from the number of the step and a generator
+    :param objective: the loss, from the number of the step, from 0, and a generator
     :param on_step: called after every gradient step with its number, from 1
     :raises ValueError: if no parameter may change
-    :raises FloatingPointError: if loss or gradient become NaN or infinite; as with any other
-        exception on the way, the parameters are then those from before
+    :raises FloatingPointError: if loss or gradient become NaN or infinite each time; as with any
+        other exception on the way, the parameters are then those from before
     """
     parameters = _trainable(name, networks)
     vaa_before = _measure(networks, histories, config)
-    losses = []
-    with _restoring(networks, parameters):
-        generator = torch.Generator().manual_seed(config.seed)
-        optimiser = torch.optim.Adam(parameters, lr=config.learning_rate)
-        for step in range(config.n_steps):
-            if config.anneal:
-                rate = config.learning_rate * (1 - step / config.n_steps)
-                optimiser.param_groups[0]["lr"] = rate
-            loss = objective(step, generator)
-            gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-            for parameter, gradient in zip(parameters, gradients, strict=True):
-                parameter.grad = gradient
-            norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm or float("inf"))
-            losses.append(loss.item())
-            if not torch.isfinite(loss + norm):
-                raise FloatingPointError(
-                    f"{name}: loss {loss.item():g} with gradient norm {norm.item():g} "
-                    f"at step {step}; "
-                    f"learning_rate={config.learning_rate} must be smaller"
-                )
-            optimiser.step()
-            on_step(step + 1)
-        vaa_after = _measure(networks, histories, config)
-    return DescentResult(losses, vaa_before, vaa_after)
+
+    def attempt(learning_rate: float) -> DescentResult:
+        losses = []
+        with _in_training(networks), restored_on_error(parameters):
+            generator = torch.Generator().manual_seed(config.seed)
+            optimiser = torch.optim.Adam(parameters, lr=learning_rate)
+            for step in range(config.n_steps):
+                if config.anneal:
+                    rate = learning_rate * (1 - step / config.n_steps)
+                    optimiser.param_groups[0]["lr"] = rate
+                loss = objective(step, generator)
+                gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+                for parameter, gradient in zip(parameters, gradients, strict=True):
+                    parameter.grad = gradient
+                norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm or float("inf"))
+                check_descent(name, step, learning_rate, loss, norm)
+                losses.append(loss.item())
+                optimiser.step()
+                on_step(step + 1)
+            try:
+                vaa_after = _measure(networks, histories, config)
+            except ValueError as error:  # the last steps broke what the next loss would have shown
+                raise DivergedError(
+                    f"{name}: {error} after {config.n_steps} steps; "
+                    f"learning_rate={learning_rate:g} must be smaller"
+                ) from error
+        return DescentResult(losses, vaa_before, vaa_after, learning_rate)
+
+    return with_smaller_steps(attempt, config.learning_rate)
 
 
 def _measure(
@@ -175,23 +185,12 @@ def _trainable(name: str, networks: list[Network]) -> list[nn.Parameter]:
 
 
 @contextmanager
-def _restoring(networks: list[Network], parameters: list[nn.Parameter]) -> Iterator[None]:
-    """Leave gradients and modes as they were, and on an error the parameters too."""
-    values = [p.detach().clone() for p in parameters]
-    gradients = [p.grad for p in parameters]
+def _in_training(networks: list[Network]) -> Iterator[None]:
+    """With gradients, and leaving modes as they were."""
     with ExitStack() as stack:
         stack.enter_context(torch.enable_grad())
         for network in networks:
             for layer in network.layers:
                 # cuDNN differentiates recurrent layers in train mode only.
                 stack.enter_context(training_mode(layer.whole, True))
-        try:
-            yield
-        except BaseException:
-            with torch.no_grad():
-                for p, value in zip(parameters, values, strict=True):
-                    p.copy_(value)
-            raise
-        finally:
-            for p, gradient in zip(parameters, gradients, strict=True):
-                p.grad = gradient
+        yield

@@ -39,8 +39,9 @@ def warm_up(
     :raises TypeError: if the target has no recurrent network, or trajectories or settings are of
         another type
     :raises ValueError: if the trajectories do not fit the target, or no parameter may change
-    :raises FloatingPointError: if loss or gradient become NaN or infinite; as with any other
-        exception on the way, the parameters are then those from before
+    :raises FloatingPointError: if loss or gradient become NaN or infinite, also with a hundredth of
+        the step size; as with any other exception on the way, the parameters are then those from
+        before
     """
     if config is not None:
         check_kind("config", config, WarmupConfig)
@@ -51,6 +52,7 @@ def warm_up(
     vaa_curve: list[float] = []
 
     def objective(step: int, generator: torch.Generator) -> Tensor:
+        del vaa_curve[step:]  # of an attempt that diverged
         value, motion = _drive_batch(networks, histories, step, settings, generator)  # (layers,)
         vaa_curve.append(value.mean().item())
         return ((value - settings.target).square() + settings.settle * motion).mean()
@@ -60,7 +62,7 @@ def warm_up(
             callback(step, vaa_curve[-1])
 
     done = descend("warm_up", networks, histories, settings, objective, on_step)
-    return WarmupResult(done.loss, done.vaa_before, done.vaa_after, vaa_curve)
+    return WarmupResult(**vars(done), vaa_star=vaa_curve)
 
 
 def _drive_batch(

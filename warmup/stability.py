@@ -42,6 +42,8 @@ class LocalStabilityResult(DescentResult):
     :param loss: loss before each gradient step [n_steps]
     :param vaa_before: VAA of each layer under a constant input, by its name, before it
     :param vaa_after: the same after it, from the same trajectories, cuts and inputs
+    :param learning_rate: step size of Adam, at first; smaller than that of the settings if that
+        diverged
     :param time_radius: radius in time before each gradient step, mean over states and layers
         [n_steps]
     :param depth_radius: the same in depth [n_steps]
@@ -82,8 +84,9 @@ def local_stability(
     :return: the curves of the radii, and VAA before and after
     :raises TypeError: if the target has no recurrent network, or one whose steps have no ``step``
     :raises ValueError: if the trajectories do not fit the target, or no parameter may change
-    :raises FloatingPointError: if loss or gradient become NaN or infinite; as with any other
-        exception on the way, the parameters are then those from before
+    :raises FloatingPointError: if loss or gradient become NaN or infinite, also with a hundredth of
+        the step size; as with any other exception on the way, the parameters are then those from
+        before
     """
     settings = config or LocalStabilityConfig()
     networks = find_networks(target, trajectories, settings.partial)
@@ -91,7 +94,8 @@ def local_stability(
     in_time: list[float] = []
     in_depth: list[float] = []
 
-    def objective(_: int, generator: torch.Generator) -> Tensor:
+    def objective(step: int, generator: torch.Generator) -> Tensor:
+        del in_time[step:], in_depth[step:]  # of an attempt that diverged
         episodes, cuts = histories.draw(settings.batch_size, generator)
         layers = [radii for network in networks for radii in _radii(network, episodes, cuts)]
         radii = torch.stack(layers, dim=1)  # (2, layers, B)
@@ -106,7 +110,7 @@ def local_stability(
             callback(step, in_time[-1])
 
     done = descend("local_stability", networks, histories, settings, objective, on_step)
-    return LocalStabilityResult(done.loss, done.vaa_before, done.vaa_after, in_time, in_depth)
+    return LocalStabilityResult(**vars(done), time_radius=in_time, depth_radius=in_depth)
 
 
 def _radii(network: Network, episodes: Tensor, cuts: Tensor) -> list[Tensor]:

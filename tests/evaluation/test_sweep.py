@@ -138,6 +138,21 @@ def test_env_path_agrees_with_the_task_path() -> None:
     assert (result.mean_length, result.episodes) == (direct.mean_length, 8)
 
 
+def test_episodes_that_do_not_end_are_cut_off() -> None:
+    """Some of these do end, after ten steps that pay one each."""
+    env_id, remarks = "warmrl.tests.training.strangers:strange/Noise-v0", list[str]()
+    agent = Agent(MlpRnnPolicy(spaces.Box(-1, 1, (3,)), spaces.Discrete(2), lambda _: 0.0))
+    whole = evaluate_env(agent, env_id, {}, 3, 0, 10, remarks.append)
+    assert remarks == []
+    assert (whole.mean_return, whole.mean_length, whole.success_rate) == (10, 10, None)
+    cut = evaluate_env(agent, env_id, {}, 3, 0, 9, remarks.append)
+    assert (cut.mean_return, cut.mean_length, cut.success_rate) == (9, 9, None)
+    (line,) = remarks
+    assert line.startswith(f"env={env_id!r}: 3 of 3 episodes had not ended after 9 steps and were")
+    with pytest.warns(UserWarning, match="1 of 1 episodes had not ended after 4 steps"):
+        evaluate_env(agent, env_id, {}, 1, 0, 4)
+
+
 @pytest.mark.parametrize(
     ("env_id", "env_kwargs", "delays", "episodes", "message"),
     [

@@ -178,9 +178,17 @@ def test_divergence_is_an_error_and_restores_the_parameters() -> None:
     rnn = seeded(nn.RNN, 5, 8, nonlinearity="relu")
     before = snapshot(rnn)
     config = LocalStabilityConfig(n_steps=20, batch_size=8, learning_rate=1e30, vaa_steps=1)
-    with pytest.raises(FloatingPointError, match=r"local_stability: .*learning_rate=1e\+30"):
+    with pytest.raises(FloatingPointError, match=r"local_stability: .*learning_rate=1e\+28"):
         local_stability(rnn, noise(), config)
     assert changed(rnn, before) == set()
+
+
+def test_radii_are_those_of_the_attempt_that_went_through() -> None:
+    rnn = seeded(nn.RNN, 5, 8, nonlinearity="relu")
+    config = LocalStabilityConfig(n_steps=20, batch_size=8, learning_rate=1e4, vaa_steps=1)
+    result = local_stability(rnn, noise(), config)
+    assert result.learning_rate == 1e3
+    assert len(result.time_radius) == len(result.depth_radius) == result.n_steps == 20
 
 
 class Stepless(nn.Module):

@@ -44,7 +44,7 @@ def test_a_new_drive_is_available_by_its_name(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_means_of_the_result() -> None:
-    result = WarmupResult([0.1], {"a": 0.1, "b": 0.3}, {"a": 1.0, "b": 0.5}, [0.5])
+    result = WarmupResult([0.1], {"a": 0.1, "b": 0.3}, {"a": 1.0, "b": 0.5}, 0.01, [0.5])
     assert result.mean_vaa_before == pytest.approx(0.2)
     assert result.mean_vaa_after == pytest.approx(0.75)
     assert result.n_steps == 1

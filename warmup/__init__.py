@@ -5,10 +5,11 @@ Its rival, pre-training to local stability; and consolidation, which keeps state
 
 from .callback import WarmupCallback
 from .config import WarmupConfig, WarmupResult
-from .consolidation import ConsolidationCallback, ConsolidationConfig, rest_loss
+from .consolidation import ConsolidationCallback, ConsolidationConfig
 from .multistability import vaa, vaa_star
 from .procedure import warm_up
 from .reachable import reachable_vaa
+from .resting import rest_loss
 from .rollouts import random_rollouts
 from .stability import LocalStabilityConfig, LocalStabilityResult, local_stability
 from .trajectories import Trajectories

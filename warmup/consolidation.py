@@ -3,18 +3,19 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from gymnasium import spaces
-from numpy.typing import NDArray
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor, nn
 
 from ..checks import check_integer, check_number, check_positive
 from .divergence import check_descent, restored_on_error, with_smaller_steps
 from .modes import training_mode
+from .resting import Resting
+from .waits import Waiting, at, ends_of_long_waits, joined, same
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,31 @@ class ConsolidationConfig:
     :raises TypeError: if it is of another type
     """
 
-    n_steps: int = 200
-    """Gradient steps."""
+    n_rounds: int = 12
+    """Rounds, at most: it ends when all states are at rest."""
+    n_steps: int = 30
+    """Gradient steps of a round."""
+    flow_steps: int = 25
+    """For how long (steps) inputs are held in the first round to see where states are led."""
+    flow_growth: float = 1.7
+    """How much longer that is from round to round."""
+    max_slip: float = 0.25
+    """How far a state may be led in a round, in root mean square over units, to be followed."""
+    rest_speed: float = 1e-6
+    """Largest change in a step of what is at rest."""
+    n_states: int = 64
+    """How many waits of the last rollout are looked at, at most."""
     learning_rate: float = 1e-3
-    """Step size of Adam, at first; it falls linearly to zero."""
+    """Step size of Adam, at first; it falls linearly to zero in each round."""
     anchor: float = 1.0
     """Weight of the mean square change of the log-probabilities of the actions taken."""
     batch_size: int = 128
     """States per gradient step."""
-    noise: float = 0.1
+    noise: float = 0.2
     """Standard deviation of the noise on h that must have died away: how wide attractors become."""
     max_hold_steps: int = 40
     """Longest time (steps) that an input is held and the gradient goes through."""
-    max_drift_steps: int = 200
+    max_drift_steps: int = 50
     """Longest time (steps) for which it has been held before, without a gradient."""
     max_grad_norm: float = 1.0
     """Largest norm of the gradient."""
@@ -45,68 +58,30 @@ class ConsolidationConfig:
     """Seed of all that is drawn."""
 
     def __post_init__(self) -> None:
-        for name in ("n_steps", "batch_size", "max_hold_steps"):
+        for name in ("n_rounds", "n_steps", "n_states", "batch_size", "max_hold_steps"):
             check_integer(name, getattr(self, name), 1)
+        check_integer("flow_steps", self.flow_steps, 2)
         check_integer("max_drift_steps", self.max_drift_steps, 0)
-        for name in ("learning_rate", "max_grad_norm"):
+        check_number("flow_growth", self.flow_growth, 1)
+        for name in ("max_slip", "rest_speed", "learning_rate", "max_grad_norm"):
             check_positive(name, getattr(self, name))
         for name in ("anchor", "noise"):
             check_number(name, getattr(self, name), 0)
         check_integer("seed", self.seed, 0)
 
 
-class Waiting(NamedTuple):
-    """S moments at which nothing new was observed."""
-
-    observations: Any
-    """what is observed, once more [S, ...], or a dict of such"""
-    actor: tuple[Tensor, Tensor]
-    """state ``(h, c)`` of the actor before that observation is read, each [layers, S, H]"""
-    critic: tuple[Tensor, Tensor]
-    """the same of the critic"""
-    wait: NDArray[np.int64]
-    """a number for every wait, a stretch of such moments in one environment [S]"""
-
-
-def rest_loss(
-    rnn: nn.Module,
-    x: Tensor,
-    state: tuple[Tensor, Tensor],
-    goal: tuple[Tensor, Tensor],
-    n_drift: int,
-    n_hold: int,
-) -> Tensor:
-    """How far states end from where they should rest, when an input is held.
-
-    The mean square of ``F^K(F^J(h)) - goal``, where F is one step under the input x, and that of
-    ``tanh(c)``; no gradient goes through the first J steps. It is zero for all J and K only if the
-    goal is an attractor of F in whose basin h is: then it is found after any delay.
-
-    :param rnn: called like ``nn.LSTM``, time-major
-    :param x: inputs [B, I]
-    :param state: ``(h, c)`` from which to start, each [layers, B, H]
-    :param goal: ``(h, c)`` to end in, each [layers, B, H]
-    :param n_drift: J, for how long the input is held without a gradient
-    :param n_hold: K, for how long it is then held with one
-    """
-    if n_drift:
-        with torch.no_grad():
-            _, state = rnn(x.expand(n_drift, *x.shape).contiguous(), state)
-    _, (h, c) = rnn(x.expand(n_hold, *x.shape).contiguous(), state)
-    off: Tensor = (h - goal[0]).square().mean() + (c.tanh() - goal[1].tanh()).square().mean()
-    return off
-
-
 class ConsolidationCallback(BaseCallback):
     """Make the states in which a recurrent policy waits attractors, when its training ends.
 
     A warm-up makes attractors before training; learning then shifts states and weights, and what
-    was learned on short delays may drift away on long ones. This descends on :func:`rest_loss`,
-    from noisy states of the last rollout at which nothing new had been observed for some time
-    (waits at least half as long as is usual there) to the state at the end of each wait. An anchor
-    holds the behaviour: the mean square change of the log-probabilities of all actions of that
-    rollout. Only the parameters of the recurrent layers change. It needs no further environment
-    steps, and works with sb3-contrib's ``RecurrentPPO`` too.
+    was learned on short delays may drift away on long ones. It takes the states in which waits of
+    the last rollout ended, those at least half as long as is usual there. In each round it holds
+    their inputs to see where the states are led, for longer from round to round: that becomes the
+    goal of each, unless it slips away, and a descent on :func:`rest_loss` draws noisy states back
+    to their goals, until all are at rest. An anchor holds the behaviour: the mean square change of
+    the log-probabilities of all actions of that rollout. Only the parameters of the recurrent
+    layers change. It needs no further environment steps, and works with sb3-contrib's
+    ``RecurrentPPO`` too.
 
     :param config: settings
     :param watch: which elements of an observation, flattened, tell whether anything new is seen;
@@ -144,12 +119,12 @@ class ConsolidationCallback(BaseCallback):
             self._wait = self._wait + len(self._wait)  # whatever it was, it is another one now
             return True
         new, last = self.locals["new_obs"], self.model._last_obs
-        same = ~self.locals["dones"] & _same(new, last, self.watch)
-        self._wait = self._wait + ~same * len(same)
-        if same.any():
+        waits = ~self.locals["dones"] & same(new, last, self.watch)
+        self._wait = self._wait + ~waits * len(waits)
+        if waits.any():
             states = self.locals["lstm_states"]
             all_envs = Waiting(new, states.pi, states.vf, self._wait)
-            self._moments.append(_at(all_envs, np.flatnonzero(same)))
+            self._moments.append(at(all_envs, np.flatnonzero(waits)))
         return True
 
     def _on_rollout_end(self) -> None:
@@ -157,7 +132,7 @@ class ConsolidationCallback(BaseCallback):
         self._last = None
         if self._moments:
             batches = list(model.rollout_buffer.get(model.batch_size))
-            self._last = (_joined(self._moments), batches)
+            self._last = (joined(self._moments), batches)
 
     def _on_training_end(self) -> None:
         if self._last is not None and (self.when is None or self.when()):
@@ -167,45 +142,62 @@ class ConsolidationCallback(BaseCallback):
             self._last = None
 
     def _descend(self, waiting: Waiting, batches: list[Any], learning_rate: float) -> float:
-        """All gradient steps; the loss before the last."""
+        """All rounds; the loss of the last step."""
         policy: Any = self.model.policy
-        config, device = self.config, policy.device
+        config = self.config
         generator = torch.Generator().manual_seed(config.seed)
-        usable, goals = _long_waits(waiting.wait)
-        actor, critic = _features(policy, waiting.observations)
-        trunks = [(policy.lstm_actor, actor, waiting.actor)]
-        if getattr(policy, "lstm_critic", None) is not None:
-            trunks.append((policy.lstm_critic, critic, waiting.critic))
-        parameters = [p for rnn, *_ in trunks for p in rnn.parameters() if p.requires_grad]
-        optimiser = torch.optim.Adam(parameters, lr=learning_rate)
+        trunks = self._trunks(waiting, generator)
+        parameters = [p for trunk in trunks for p in trunk.rnn.parameters() if p.requires_grad]
         with torch.no_grad():
             before = [_log_probs(policy, batch) for batch in batches]
-        last = 0.0
-        with restored_on_error(parameters):
-            for step in range(config.n_steps):
-                optimiser.param_groups[0]["lr"] = learning_rate * (1 - step / config.n_steps)
-                drawn = torch.randint(len(usable), (config.batch_size,), generator=generator)
-                start, goal = usable[drawn].to(device), goals[drawn].to(device)
-                u = float(torch.rand((), generator=generator))
-                n_drift = int((config.max_drift_steps + 1) ** u) - 1
-                n_hold = 1 + int(torch.randint(config.max_hold_steps, (), generator=generator))
-                number = int(torch.randint(len(batches), (), generator=generator))
-                with training_mode(policy, True), torch.enable_grad():
-                    changed = _log_probs(policy, batches[number]) - before[number]
-                    loss = config.anchor * changed.square().mean()
-                    for rnn, features, (h, c) in trunks:
-                        noise = torch.randn(h[:, start].shape, generator=generator).to(device)
-                        begin = (h[:, start] + config.noise * noise, c[:, start])
-                        end = (h[:, goal], c[:, goal])
-                        loss = loss + rest_loss(rnn, features[start], begin, end, n_drift, n_hold)
+        loss = torch.zeros(())
+        with restored_on_error(parameters), training_mode(policy, True), torch.enable_grad():
+            for number in range(config.n_rounds):
+                n_flow = int(config.flow_steps * config.flow_growth**number)
+                flows = [trunk.flow(n_flow, config.max_slip) for trunk in trunks]
+                if number and all(n == 0 and speed < config.rest_speed for n, speed in flows):
+                    break
+                optimiser = torch.optim.Adam(parameters, lr=learning_rate)
+                for step in range(config.n_steps):
+                    optimiser.param_groups[0]["lr"] = learning_rate * (1 - step / config.n_steps)
+                    i = int(torch.randint(len(batches), (), generator=generator))
+                    changed = _log_probs(policy, batches[i]) - before[i]
+                    loss = config.anchor * changed.square().mean() + self._rest(trunks, generator)
                     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-                for parameter, gradient in zip(parameters, gradients, strict=True):
-                    parameter.grad = gradient
-                norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
-                check_descent("consolidation", step, learning_rate, loss, norm)
-                optimiser.step()
-                last = loss.item()
-        return last
+                    for parameter, gradient in zip(parameters, gradients, strict=True):
+                        parameter.grad = gradient
+                    norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
+                    done = number * config.n_steps + step
+                    check_descent("consolidation", done, learning_rate, loss, norm)
+                    optimiser.step()
+        return loss.item()
+
+    def _trunks(self, waiting: Waiting, generator: torch.Generator) -> list[Resting]:
+        """The states in which some of the waits ended, of actor and critic."""
+        policy: Any = self.model.policy
+        ends = ends_of_long_waits(waiting.wait)
+        some = torch.randperm(len(ends), generator=generator)[: self.config.n_states]
+        waiting = at(waiting, ends[some.numpy()])
+        actor, critic = _features(policy, waiting.observations)
+        trunks = [Resting(policy.lstm_actor, actor, waiting.actor)]
+        if getattr(policy, "lstm_critic", None) is not None:
+            trunks.append(Resting(policy.lstm_critic, critic, waiting.critic))
+        return trunks
+
+    def _rest(self, trunks: list[Resting], generator: torch.Generator) -> Tensor:
+        """How far noisy states end from their goals."""
+        config = self.config
+        n, device = len(trunks[0].x), trunks[0].x.device
+        drawn = torch.randint(n, (config.batch_size,), generator=generator).to(device)
+        u = float(torch.rand((), generator=generator))
+        n_drift = int((config.max_drift_steps + 1) ** u) - 1
+        n_hold = 1 + int(torch.randint(config.max_hold_steps, (), generator=generator))
+        total = torch.zeros((), device=device)
+        for trunk in trunks:
+            layers, _, width = trunk.start[0].shape
+            noise = torch.randn(layers, config.batch_size, width, generator=generator)
+            total = total + trunk.loss(drawn, config.noise * noise.to(device), n_drift, n_hold)
+        return total
 
 
 def _log_probs(policy: Any, batch: Any) -> Tensor:
@@ -220,70 +212,8 @@ def _log_probs(policy: Any, batch: Any) -> Tensor:
     return real
 
 
-def _long_waits(wait: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    """Moments of waits that last at least half as long as is usual, and the last of each wait.
-
-    :param wait: number of the wait of each moment, in the order of time [S]
-    :return: indices of moments [M], and for each the index of its wait's last moment [M]
-    """
-    _, first_reversed, of, lengths = np.unique(
-        wait[::-1], return_index=True, return_inverse=True, return_counts=True
-    )
-    of = of[::-1]
-    usual = np.quantile(lengths[of], 0.9)
-    long = np.flatnonzero(lengths[of] >= usual / 2)
-    last = (len(wait) - 1 - first_reversed)[of]
-    return torch.from_numpy(long), torch.from_numpy(last[long])
-
-
 @torch.no_grad()
 def _features(policy: Any, observations: Any) -> tuple[Tensor, Tensor]:
     """What actor and critic read [S, I] each."""
     features = policy.extract_features(policy.obs_to_tensor(observations)[0])
     return features if isinstance(features, tuple) else (features, features)
-
-
-def _same(new: Any, last: Any, watch: slice) -> NDArray[np.bool_]:
-    """In which environments nothing new is observed [N]."""
-    parts = [(new[key], last[key]) for key in new] if isinstance(new, dict) else [(new, last)]
-    n = len(parts[0][0])
-    same = np.ones(n, dtype=np.bool_)
-    for now, then in parts:
-        equal = np.asarray(now).reshape(n, -1) == np.asarray(then).reshape(n, -1)
-        same &= equal[:, watch].all(axis=1)
-    return same
-
-
-def _at(waiting: Waiting, index: NDArray[np.int64]) -> Waiting:
-    """Some of the moments."""
-    observations = waiting.observations
-    return Waiting(
-        {key: part[index] for key, part in observations.items()}
-        if isinstance(observations, dict)
-        else observations[index],
-        _states_at(waiting.actor, index),
-        _states_at(waiting.critic, index),
-        waiting.wait[index],
-    )
-
-
-def _states_at(state: tuple[Tensor, Tensor], index: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
-    h, c = (part[:, torch.from_numpy(index).to(part.device)] for part in state)
-    return h, c
-
-
-def _joined(moments: list[Waiting]) -> Waiting:
-    first = moments[0].observations
-
-    def states(pairs: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-        h, c = (torch.cat(parts, dim=1) for parts in zip(*pairs, strict=True))
-        return h, c
-
-    return Waiting(
-        {key: np.concatenate([m.observations[key] for m in moments]) for key in first}
-        if isinstance(first, dict)
-        else np.concatenate([m.observations for m in moments]),
-        states([m.actor for m in moments]),
-        states([m.critic for m in moments]),
-        np.concatenate([m.wait for m in moments]),
-    )

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from warmrl.agents import CELLS, MlpRnnPolicy, MultiInputRnnPolicy, RecurrentPPO
 from warmrl.envs import make_vec_env
-from warmrl.warmup import ConsolidationCallback, ConsolidationConfig, rest_loss
-from warmrl.warmup.consolidation import Waiting, _log_probs, _long_waits
+from warmrl.warmup import ConsolidationCallback, ConsolidationConfig
+from warmrl.warmup.consolidation import _log_probs
+from warmrl.warmup.resting import Resting
+from warmrl.warmup.waits import Waiting
 
 SMALL: dict[str, Any] = {"n_steps": 16, "batch_size": 32, "n_epochs": 1, "seed": 0, "device": "cpu"}
 
@@ -39,56 +41,6 @@ def upstream(env: VecEnv) -> Any:
 
 def weights(module: nn.Module) -> Tensor:
     return nn.utils.parameters_to_vector(module.parameters()).detach().clone()
-
-
-class Halving(nn.Module):
-    """h' = w h with w = 1/2."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.w = nn.Parameter(torch.tensor(0.5))
-
-    def forward(self, x: Tensor, state: tuple[Tensor, Tensor]) -> Any:
-        h, c = state
-        for _ in x:
-            h = self.w * h
-        return h, (h, c)
-
-
-@pytest.mark.parametrize(("n_drift", "n_hold"), [(0, 1), (0, 3), (2, 1), (3, 4)])
-def test_the_loss_of_a_network_that_halves_its_state(n_drift: int, n_hold: int) -> None:
-    rnn = Halving()
-    h, c = torch.tensor([[[1.0, 3.0]]]), torch.tensor([[[0.2, -0.4]]])
-    goal = torch.tensor([[[0.5, 0.0]]])
-    loss = rest_loss(rnn, torch.zeros(1, 1), (h, c), (goal, c), n_drift, n_hold)
-    drifted = h / 2**n_drift
-    off = drifted / 2**n_hold - goal
-    assert loss.item() == pytest.approx(off.square().mean().item())
-    torch.autograd.backward(loss)
-    # d/dw of the mean of (w^K s - goal)^2, s being the state after the drift
-    wanted = (2 * off * n_hold * 0.5 ** (n_hold - 1) * drifted).mean()
-    assert rnn.w.grad is not None
-    assert rnn.w.grad.item() == pytest.approx(wanted.item())
-
-
-def test_cell_states_must_rest_too_as_far_as_they_are_seen() -> None:
-    lstm = nn.LSTM(1, 2)
-    zeros = torch.zeros(1, 1, 2)
-    with torch.no_grad():
-        for weight in lstm.parameters():
-            weight.zero_()  # f = 1/2, and nothing is written
-    c = torch.full((1, 1, 2), 2.0)
-    h = torch.full((1, 1, 2), np.tanh(1.0) / 2)
-    loss = rest_loss(lstm, torch.zeros(1, 1), (zeros, c), (h, c), 0, 1)
-    assert loss.item() == pytest.approx((np.tanh(1.0) - np.tanh(2.0)) ** 2, rel=1e-5)
-
-
-def test_long_waits_and_their_last_moments() -> None:
-    #   wait 7 has four moments, wait 3 two, wait 5 one: four are usual, two are half of that
-    wait = np.array([7, 3, 7, 5, 3, 7, 7])
-    long, last = _long_waits(wait)
-    assert long.tolist() == [0, 1, 2, 4, 5, 6]
-    assert last.tolist() == [6, 4, 6, 4, 6, 6]
 
 
 @pytest.fixture
@@ -151,17 +103,38 @@ def frozen(model: Any) -> Any:
 
 @pytest.mark.parametrize("cell", CELLS)
 def test_states_come_to_rest(cell: str) -> None:
-    """Without any learning besides, noisy states return to where they were far better."""
-    losses = {}
-    for n_steps in (1, 100):
+    """Without any learning besides: held for long, what is remembered changes far less."""
+    speeds = []
+    for n_rounds in (1, 8):
         model = frozen(ours(recall(n_envs=16), cell=cell, lstm_hidden_size=16))
+        trunk = model.policy.lstm_actor
         with torch.no_grad():
-            for weight in model.policy.lstm_actor.parameters():
+            for weight in trunk.parameters():
                 weight.mul_(3)  # restless
-        config = ConsolidationConfig(n_steps, learning_rate=1e-2, max_drift_steps=20, anchor=0.0)
+        config = ConsolidationConfig(
+            n_rounds, 20 if n_rounds > 1 else 1, learning_rate=1e-2, anchor=0.0, n_states=16
+        )
         model.learn(16 * 16, callback=ConsolidationCallback(config))
-        losses[n_steps] = model.logger.name_to_value["consolidation/loss"]
-    assert losses[100] < 0.75 * losses[1]
+        state = torch.zeros(2, 1, 16, 16).normal_(generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            out, _ = trunk(torch.zeros(400, 16, 4), (state[0].tanh(), state[1]))
+        speeds.append((out[-1] - out[-2]).abs().mean().item())
+    assert speeds[1] < max(speeds[0] / 3, 1e-4)  # bistable cells are at rest already
+
+
+def test_it_ends_when_all_is_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds: list[int] = []
+
+    def flow(_: Resting, n_steps: int, max_slip: float) -> tuple[int, float]:
+        assert max_slip == 0.5
+        rounds.append(n_steps)
+        _.goal = _.start
+        return (1, 0.0) if len(rounds) == 2 else (0, 1.0 if len(rounds) == 3 else 1e-9)
+
+    monkeypatch.setattr(Resting, "flow", flow)
+    config = ConsolidationConfig(6, 1, flow_steps=5, flow_growth=2, max_slip=0.5, rest_speed=1e-8)
+    ours(recall()).learn(64, callback=ConsolidationCallback(config))
+    assert rounds == [5, 10, 20, 40]  # not in the first round, nor with a slip, nor too fast
 
 
 def test_the_anchor_holds_the_behaviour() -> None:
@@ -173,7 +146,7 @@ def test_the_anchor_holds_the_behaviour() -> None:
                 weight.mul_(3)
         model.learn(16 * 16)
         (batch,) = model.rollout_buffer.get(None)
-        config = ConsolidationConfig(50, learning_rate=1e-2, anchor=anchor)
+        config = ConsolidationConfig(2, 25, learning_rate=1e-2, anchor=anchor)
         model.learn(16 * 16, callback=ConsolidationCallback(config))
         after = _log_probs(model.policy, batch).detach()
         moved.append((after - batch.old_log_prob).square().mean().item())
@@ -187,7 +160,7 @@ def test_only_recurrent_layers_change(make_model: Any) -> None:
     trunks = [policy.lstm_actor] + ([policy.lstm_critic] if policy.lstm_critic is not None else [])
     assert len(trunks) == (1 if make_model is ours else 2)
     before, whole = [weights(trunk) for trunk in trunks], weights(policy)
-    model.learn(64, callback=ConsolidationCallback(ConsolidationConfig(n_steps=2)))
+    model.learn(64, callback=ConsolidationCallback(ConsolidationConfig(1, 2)))
     after = [weights(trunk) for trunk in trunks]
     changed = [(a != b).sum() for a, b in zip(after, before, strict=True)]
     assert all(n > 0 for n in changed)
@@ -215,7 +188,7 @@ def test_same_seed_same_bits() -> None:
     results = []
     for seed in (0, 0, 1):
         model = ours(recall())
-        config = ConsolidationConfig(n_steps=3, seed=seed)
+        config = ConsolidationConfig(1, 3, seed=seed)
         model.learn(2 * 64, callback=ConsolidationCallback(config))
         results.append(weights(model.policy.lstm_actor))
     assert torch.equal(results[0], results[1])
@@ -242,7 +215,7 @@ class Silence(gym.Env[Any, Any]):
 def test_dict_observations() -> None:
     model = frozen(ours(make_sb3_vec_env(Silence, 3), MultiInputRnnPolicy))
     before = weights(model.policy.lstm_actor)
-    model.learn(16 * 3, callback=ConsolidationCallback(ConsolidationConfig(n_steps=2)))
+    model.learn(16 * 3, callback=ConsolidationCallback(ConsolidationConfig(1, 2)))
     assert not torch.equal(weights(model.policy.lstm_actor), before)
 
 
@@ -264,7 +237,13 @@ def test_divergence_is_said() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ({"n_rounds": 0}, "n_rounds=0 must be at least 1"),
         ({"n_steps": 0}, "n_steps=0 must be at least 1"),
+        ({"n_states": 0}, "n_states=0 must be at least 1"),
+        ({"flow_steps": 1}, "flow_steps=1 must be at least 2"),
+        ({"flow_growth": 0.9}, "flow_growth=0.9 must be a number of at least 1"),
+        ({"max_slip": 0.0}, "max_slip=0.0 must be a positive number"),
+        ({"rest_speed": 0.0}, "rest_speed=0.0 must be a positive number"),
         ({"batch_size": 0}, "batch_size=0 must be at least 1"),
         ({"anchor": -1.0}, "anchor=-1.0 must be a number of at least 0"),
         ({"noise": -1.0}, "noise=-1.0 must be a number of at least 0"),

@@ -77,7 +77,7 @@ def test_what_slips_away_keeps_its_goal() -> None:
 
 def test_inputs_are_held_for_as_long_as_is_said() -> None:
     states = Resting(Halving(), torch.zeros(1, 1), at(1.0))
-    states.rnn.w.data.fill_(0.999)  # type: ignore[operator, union-attr]
+    states.rnn.w.data.fill_(0.999)  # type: ignore[operator]
     states.flow(1203, max_slip=0.1)
     assert states.goal is not None
     assert states.goal[0].item() == pytest.approx(0.999**1203, rel=1e-4)

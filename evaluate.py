@@ -120,6 +120,7 @@ def main(args: Sequence[str] | None = None) -> None:
             history = read_history(config.run_dir)
         check_writable(config.run_dir)
     console = Console(highlight=False, soft_wrap=True)
+    skipped: dict[int, tuple[int, int]] = {}
     with progress_bar(len(delays)) as progress:
         results = sweep(
             agent,
@@ -129,9 +130,15 @@ def main(args: Sequence[str] | None = None) -> None:
             seed=config.seed,
             progress=progress,
             remark=console.print,
+            on_skip=lambda delay, *steps: skipped.update({delay: steps}),
         )
     delay_name = "delay" if task is None else task.delay_name
     print_table(results, delay_name, console)
+    for delay, (taken, left_out) in skipped.items():
+        console.print(
+            f"at {delay_name} {delay} it repeats itself, bit by bit: after {taken} steps, "
+            f"{left_out} more are known without being taken"
+        )
     certificate = sentence = None
     if config.certify:
         certificate, sentence = try_to_certify(agent, task, config.certify_steps)

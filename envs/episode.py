@@ -134,6 +134,11 @@ class Episode:
         """The delay (steps) of the episode that `corridor_end` gives, `[N]` int64."""
         return self.task.corridor_delay(state.task)
 
+    def corridor_ahead(self, state: EpisodeState, cells: Array, steps: int) -> EpisodeState:
+        """The state some steps later and some cells farther (see `MemoryTask`)."""
+        ahead = self.task.corridor_ahead(state.task, cells, steps)
+        return state._replace(task=ahead, steps=state.steps + steps)
+
 
 def _one_hot(n_actions: int, width: int) -> npt.NDArray[np.float32]:
     """One-hot rows of `width` columns, and a last row of zeros."""

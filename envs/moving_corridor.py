@@ -216,6 +216,14 @@ class MovingCorridor(MemoryTask):
     def _corridor_delay(self, state: MovingCorridorState) -> Array:
         return state.time
 
+    def _corridor_ahead(
+        self,
+        state: MovingCorridorState,
+        cells: Array,  # noqa: ARG002
+        steps: int,
+    ) -> MovingCorridorState:
+        return state._replace(time=state.time + steps)
+
     def _view(self, scene: Scene) -> TMazeView:
         state: MovingCorridorState = scene.state
         time, length = int(state.time[0]), int(state.length[0])

@@ -216,6 +216,14 @@ class RecallTask(MemoryTask):
     def _corridor_delay(self, state: Any) -> Array:
         return state.time - self._window
 
+    def _corridor_ahead(
+        self,
+        state: Any,
+        cells: Array,  # noqa: ARG002
+        steps: int,
+    ) -> Any:
+        return state._replace(time=state.time + steps)
+
     def _pictured(self, scene: Scene) -> tuple[str, int, list[int]]:
         """What is shown, the window, and the cues in the order asked for."""
         seen = np.asarray(self.observe(scene.state))[0]

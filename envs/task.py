@@ -232,7 +232,21 @@ class MemoryTask(ABC):
         self._require_deterministic("corridor_delay")
         return self._corridor_delay(state)
 
-    # A task that is never deterministic has no use for these four.
+    def corridor_ahead(self, state: Any, cells: Array, steps: int) -> Any:
+        """The state of episodes that go on for some steps and come that much farther meanwhile.
+
+        It is meaningful in the corridor, which is the same everywhere: from a delay of 1 on, and
+        before the end.
+
+        :param state: a state of N rows.
+        :param cells: what is added to `corridor_delay`, `[N]` int64.
+        :param steps: steps taken, for all the same.
+        :raises ValueError: when the task is not deterministic.
+        """
+        self._require_deterministic("corridor_ahead")
+        return self._corridor_ahead(state, cells, steps)
+
+    # A task that is never deterministic has no use for these five.
 
     def _cues(self) -> npt.NDArray[np.float64]:
         raise NotImplementedError
@@ -245,6 +259,9 @@ class MemoryTask(ABC):
         raise NotImplementedError
 
     def _corridor_delay(self, state: Any) -> Array:
+        raise NotImplementedError
+
+    def _corridor_ahead(self, state: Any, cells: Array, steps: int) -> Any:
         raise NotImplementedError
 
     def _require_deterministic(self, what: str) -> None:

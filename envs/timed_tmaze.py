@@ -167,6 +167,9 @@ class TimedTMaze(MemoryTask):
     def _corridor_delay(self, state: TimedTMazeState) -> Array:
         return state.x - self.detour
 
+    def _corridor_ahead(self, state: TimedTMazeState, cells: Array, steps: int) -> TimedTMazeState:
+        return state._replace(x=state.x + cells, time=state.time + steps)
+
     def _view(self, scene: Scene) -> TMazeView:
         state: TimedTMazeState = scene.state
         return TMazeView(

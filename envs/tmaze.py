@@ -232,6 +232,14 @@ class TMaze(MemoryTask):
     def _corridor_delay(self, state: TMazeState) -> Array:
         return state.x
 
+    def _corridor_ahead(
+        self,
+        state: TMazeState,
+        cells: Array,
+        steps: int,  # noqa: ARG002
+    ) -> TMazeState:
+        return state._replace(x=state.x + cells)
+
     def _view(self, scene: Scene) -> TMazeView:
         state: TMazeState = scene.state
         action = None if scene.action is None else self.action_names[scene.action]

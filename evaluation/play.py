@@ -11,6 +11,7 @@ from gymnasium import spaces
 from warmrl.envs import Episode, MemoryTask
 from warmrl.envs.arrays import rows
 
+from .fast_forward import FastForward
 from .protocols import GreedyAgent, GreedyStep
 
 NOISE_STEPS = 256
@@ -82,6 +83,7 @@ def play(
     starts: npt.NDArray[np.float64],
     noise: EpisodeNoise,
     on_steps: Callable[[int], None] = lambda _: None,
+    forward: FastForward | None = None,
 ) -> Played:
     """Play N episodes as one batch, from which finished episodes are dropped.
 
@@ -90,6 +92,7 @@ def play(
     :param starts: noise of the resets [N, reset_noise]
     :param noise: noise of the steps
     :param on_steps: called now and then with the number of steps taken
+    :param forward: skips what only repeats
     """
     n = len(starts)
     played = Played(np.zeros(n, bool), np.zeros(n), np.zeros(n, np.int64))
@@ -99,7 +102,11 @@ def play(
         device = memory[0].device
         alive, returns, steps = np.arange(n), np.zeros(n), 0
         while len(alive):
-            observation = torch.as_tensor(episode.observe(state), device=device)
+            seen = episode.observe(state)
+            if forward is not None:
+                state, returns, skipped = forward(state, seen, memory, returns)
+                steps += skipped
+            observation = torch.as_tensor(seen, device=device)
             actions, memory = step(observation, memory)
             state, reward, terminated, truncated = episode.step(
                 state, actions.cpu().numpy(), noise.step(alive, episode.step_noise)
@@ -117,4 +124,6 @@ def play(
                 alive, returns, state = alive[going], returns[going], rows(state, going)
                 index = torch.as_tensor(going, device=device)
                 memory = (memory[0][:, index], memory[1][:, index])
+                if forward is not None:
+                    forward.restart()
     return played

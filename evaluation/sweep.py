@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,10 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from warmrl.agents import Agent
 from warmrl.checks import check_integer
-from warmrl.envs import TASKS, MemoryTask, make_vec_env
+from warmrl.envs import TASKS, Episode, MemoryTask, make_vec_env
 from warmrl.envs.arguments import check_delay
 
+from .fast_forward import FastForward
 from .play import EpisodeNoise, check_fits, play
 from .protocols import GreedyAgent
 from .result import DelayResult, summarise
@@ -41,6 +43,7 @@ def evaluate_delay(
     n_episodes: int = 100,
     seed: int = 0,
     on_steps: Callable[[int], None] = lambda _: None,
+    on_skip: Callable[[int, int], None] = lambda *_: None,
 ) -> DelayResult:
     """Play episodes of one delay with the greedy policy, all as one batch.
 
@@ -48,7 +51,9 @@ def evaluate_delay(
     episodes are played. The agent's own memory is not touched.
 
     Where nothing is random after the start, episodes with the same start are the same episode:
-    one of them is played and counted for all, so the batch holds the distinct starts. The batch
+    one of them is played and counted for all, so the batch holds the distinct starts. And what an
+    agent repeats bit by bit in a long corridor is not walked again and again: with the number of
+    steps skipped the result is what it would be (:class:`~.fast_forward.FastForward`). The batch
     size never changes what is computed, but a matrix product may round its rows differently at
     another one, here as anywhere; :func:`~warmrl.evaluation.certify` settles batch size 1.
 
@@ -58,6 +63,7 @@ def evaluate_delay(
     :param n_episodes: number of episodes, at least 1
     :param seed: at least 0
     :param on_steps: called now and then with the number of steps taken
+    :param on_skip: called with the number of steps taken and of those skipped then
     :raises ValueError: for an unknown task, a delay it does not have, no episode, or an agent with
         other observations or actions
     """
@@ -72,10 +78,11 @@ def evaluate_delay(
     check_fits(agent, delayed)
     noise = EpisodeNoise(seed, n_episodes)
     starts = noise.start(delayed.reset_noise)
-    played_by = np.arange(n_episodes)
+    played_by, forward = np.arange(n_episodes), None
     if delayed.deterministic:
         starts, played_by = _distinct(delayed, starts)
-    played = play(agent.step, delayed, starts, noise, on_steps)
+        forward = FastForward(Episode(delayed), delay, on_skip)
+    played = play(agent.step, delayed, starts, noise, on_steps, forward)
     return summarise(
         delay,
         played.solved[played_by],
@@ -156,6 +163,7 @@ def sweep(
     seed: int = 0,
     progress: Callable[[float], None] = lambda _: None,
     remark: Callable[[str], None] = warnings.warn,
+    on_skip: Callable[[int, int, int], None] = lambda *_: None,
 ) -> list[DelayResult]:
     """Evaluate an agent at every delay.
 
@@ -167,6 +175,7 @@ def sweep(
     :param seed: see :func:`evaluate_delay`
     :param progress: called now and then with the number of delays done, fractions included
     :param remark: see :func:`evaluate_env`
+    :param on_skip: called with a delay, and the steps taken and skipped in its corridor
     :return: one result for each delay; a single one for an environment without a delay
     :raises ValueError: see :func:`check_delays`, :func:`evaluate_delay` and :func:`evaluate_env`
     """
@@ -177,7 +186,8 @@ def sweep(
     results = []
     for done, delay in enumerate(delays):
         share = _share(progress, done, longest_episode(task, delay))
-        results.append(evaluate_delay(agent, task, delay, n_episodes, seed, share))
+        skip = partial(on_skip, delay)
+        results.append(evaluate_delay(agent, task, delay, n_episodes, seed, share, skip))
         progress(done + 1)
     return results
 

@@ -165,7 +165,7 @@ def _work(pipe: Connection, output: Path | None) -> None:
         try:
             ended = Ended(key, task(tell))
         except Exception as error:
-            ended = Ended(key, None, _sendable(error), traceback.format_exc())
+            ended = Ended(key, None, sendable(error), traceback.format_exc())
         pipe.send(ended)
 
 
@@ -176,7 +176,7 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _sendable(error: Exception) -> Exception:
+def sendable(error: Exception) -> Exception:
     """The error, or one that says the same where it cannot be pickled and back."""
     try:
         copy = pickle.loads(pickle.dumps(error))

@@ -12,6 +12,7 @@ from typing import Annotated, TypeAlias
 import tyro
 from rich.console import Console
 
+from warmrl.checks import check_integer
 from warmrl.command_line import command, one_line_errors, parse
 from warmrl.processes import Pool
 from warmrl.sweeps import (
@@ -104,6 +105,19 @@ def read_config(args: Sequence[str] | None) -> SweepConfig:
     return config
 
 
+def definition_of(config: SweepConfig) -> Definition:
+    """The sweep that the command line describes.
+
+    :raises ValueError: if it describes none
+    """
+    for name in ("trials", "jobs"):
+        value = getattr(config, name)
+        if value is not None:
+            check_integer(name, value, 1)
+    grid = read_grid(config.grid)
+    return Definition(config.base, grid, read_space(config.search, grid), config.seeds)
+
+
 def place_of(config: SweepConfig) -> Place:
     """Where the runs are run.
 
@@ -115,7 +129,8 @@ def place_of(config: SweepConfig) -> Place:
     _require("ray", "ray")
     from warmrl.sweeps.cluster import Cluster
 
-    return Cluster(config.ray, config.jobs)
+    place: Place = Cluster(config.ray, config.jobs)
+    return place
 
 
 def plan_of(
@@ -159,12 +174,7 @@ def main(args: Sequence[str] | None = None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     with one_line_errors():
         config = read_config(args)
-        for name in ("trials", "jobs"):
-            value = getattr(config, name)
-            if value is not None and value < 1:
-                raise ValueError(f"{name}={value} must be at least 1")
-        grid = read_grid(config.grid)
-        definition = Definition(config.base, grid, read_space(config.search, grid), config.seeds)
+        definition = definition_of(config)
         definition.check()
         if definition.space:
             _require("optuna", "sweep")

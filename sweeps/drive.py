@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from ..processes import Ended, Task, Told
+from ..processes import Ended, Told
 from .plan import Plan
 from .rows import Row, append_row
 from .run import FAILED, GO_ON, PRUNE, STOP, Progress, Run, Stopped
@@ -39,7 +39,7 @@ class Place(Protocol):
         """How many can be started."""
         ...
 
-    def start(self, key: str, task: Task) -> None:
+    def start(self, key: str, run: Run, /) -> None:
         """Start a run."""
         ...
 

@@ -114,7 +114,11 @@ def read_value(name: str, said: str) -> Any:
 def tuple_fields() -> set[str]:
     """Names of the settings that are tuples."""
     hints = get_type_hints(TrainConfig)
-    return {name for name, hint in hints.items() if tuple in map(get_origin, _alternatives(hint))}
+    return {
+        name
+        for name, hint in hints.items()
+        if any(get_origin(kind) is tuple for kind in _alternatives(hint))
+    }
 
 
 def _alternatives(hint: Any) -> tuple[Any, ...]:

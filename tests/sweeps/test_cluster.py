@@ -34,7 +34,9 @@ def test_every_run_ends_though_a_node_is_lost(
     from ray.cluster_utils import Cluster
 
     monkeypatch.chdir(tmp_path)
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    cluster = Cluster(
+        initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
+    )
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
     cluster.wait_for_nodes()
     seeds = ("0", "1", "2")

@@ -15,7 +15,7 @@ Config = TypeVar("Config")
 Delays: TypeAlias = Annotated[
     tuple[int, ...] | None, tyro.conf.arg(metavar="N [N ...]", help_behavior_hint="")
 ]
-SCRIPTS = ("train", "evaluate", "export")
+SCRIPTS = ("train", "evaluate", "export", "sweep")
 
 
 class UserError(ValueError):

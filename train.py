@@ -1,13 +1,14 @@
 """Train a warmed-up recurrent agent, and evaluate it over delays that it never saw."""
 
-import dataclasses
 import sys
 import time
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv
 
 from warmrl.agents import Agent, NotFiniteError, RecurrentPPO
 from warmrl.command_line import UserError, command, fail, one_line_errors, parse
@@ -35,11 +36,11 @@ from warmrl.training import (
     consolidation,
     keep_what_was_learned,
     left_out,
+    on_top,
+    on_top_of_stored,
     resume_model,
     stop_when_solved,
-    stored_config,
     task_of,
-    without_environment,
     writing,
 )
 from warmrl.warmup import (
@@ -139,26 +140,74 @@ def warm(config: TrainConfig, model: RecurrentPPO, bar: ProgressBar | None = Non
     return result
 
 
-def train_into(
-    folder: RunFolder, config: TrainConfig, model: RecurrentPPO, checkpoints: Checkpoints
-) -> Trained:
+class Prepared(NamedTuple):
+    """A run that is checked and set up, with the folder that it will fill."""
+
+    config: TrainConfig
+    folder: RunFolder
+    env: VecEnv
+    model: RecurrentPPO
+    checkpoints: Checkpoints
+    remarks: list[str]
+    """what its user should know"""
+
+
+def checked_env(config: TrainConfig) -> VecEnv:
+    """The environments of a run, whose device and delays are checked, too.
+
+    :raises ValueError: if it cannot be
+    """
+    check_device(config.device)
+    env = build_env(config)
+    check_delays(task_of(env), config.env, evaluation_delays(config, env))
+    return env
+
+
+def prepare(config: TrainConfig) -> Prepared:
+    """Check a run, and make its folder or find where it goes on from.
+
+    :raises ValueError, OSError: if it cannot be; nothing is written then
+    """
+    folder = RunFolder(config.folder)
+    if config.resume is None:
+        folder.check_free()
+    else:
+        folder.check_writable()
+        check_writable(folder.path)
+        folder.lock()
+    env = checked_env(config)
+    if config.resume is None:
+        resumed = Resumed(build_model(config, env), None, {}, [])
+        folder.claim()
+    else:
+        resumed = resume_model(config, env)
+    model = resumed.model
+    progress = folder.progress(resumed.rows)
+    model.set_logger(folder.logger(progress, config.tensorboard))
+    checkpoints = Checkpoints(folder.path, progress, config, resumed.snapshot)
+    folder.begin(model, config, resumed.summary | {"steps": model.num_timesteps})
+    return Prepared(config, folder, env, model, checkpoints, resumed.remarks)
+
+
+def train_into(prepared: Prepared, callbacks: Sequence[BaseCallback] = ()) -> Trained:
     """Train, and save what was learned, also when it is cut short.
 
-    Ctrl-C exits with status 130, values that are not finite and a full disk with status 2; any
-    other exception goes on.
+    :param callbacks: further callbacks of ``learn``
+    :raises KeyboardInterrupt: after Ctrl-C, saying what was kept
+    :raises UserError: if values are not finite, or the disk is full; saying what was kept
     """
+    config, folder, _, model, checkpoints, _ = prepared
     try:
         with ProgressBar(config.warmup_steps, config.total_timesteps) as bar:
-            trained = train(config, model=model, bar=bar, checkpoints=checkpoints)
+            trained = train(config, callbacks, model, bar, checkpoints)
         summary = {"steps": model.num_timesteps, "complete": True, "solved_at": trained.solved_at}
         folder.save(model, config, summary | checkpoints.summary)
     except BaseException as error:
         kept = keep_what_was_learned(folder, config, model, checkpoints)
         if isinstance(error, KeyboardInterrupt):
-            print(f"interrupted: {kept}", file=sys.stderr)
-            raise SystemExit(INTERRUPTED) from None
+            raise KeyboardInterrupt(kept) from None
         if isinstance(error, UserError):
-            fail(f"{error} ({kept})")
+            raise UserError(f"{error} ({kept})") from error
         raise
     finally:
         model.logger.close()
@@ -173,25 +222,31 @@ def evaluation_delays(config: TrainConfig, env: Any) -> tuple[int, ...]:
     return tuple(factor * delay_bounds(task.delay)[1] for factor in DELAY_FACTORS)
 
 
-def evaluate(config: TrainConfig, model: RecurrentPPO, folder: RunFolder, console: Console) -> None:
-    """Evaluate over the delays: a table, ``evaluation.json`` and its figure."""
-    env = model.get_env()
+def evaluate(prepared: Prepared, console: Console | None = None) -> None:
+    """Evaluate over the delays: ``evaluation.json`` and its figure.
+
+    :param console: where to print the table, if anywhere
+    :raises UserError: if the disk is full, for example
+    """
+    config, folder, env, model, *_ = prepared
     task = task_of(env)
     delays = evaluation_delays(config, env)
-    with progress_bar(len(delays)) as progress:
-        results = sweep(
-            Agent(model),
-            config.env,
-            config.env_arguments,
-            delays,
-            config.eval_episodes,
-            seed=config.seed,
-            progress=progress,
-            remark=console.print,
-        )
-    figure = None if task is None else success_figure(results, task)
-    write_evaluation(folder.path, results, figure=figure)
-    print_table(results, "delay" if task is None else task.delay_name, console)
+    with writing(folder.path):
+        with progress_bar(len(delays)) as progress:
+            results = sweep(
+                Agent(model),
+                config.env,
+                config.env_arguments,
+                delays,
+                config.eval_episodes,
+                seed=config.seed,
+                progress=progress,
+                remark=warnings.warn if console is None else console.print,
+            )
+        figure = None if task is None else success_figure(results, task)
+        write_evaluation(folder.path, results, figure=figure)
+    if console is not None:
+        print_table(results, "delay" if task is None else task.delay_name, console)
 
 
 def read_config(args: Sequence[str] | None) -> TrainConfig:
@@ -199,6 +254,10 @@ def read_config(args: Sequence[str] | None) -> TrainConfig:
 
     :raises ValueError, OSError: if there is no such run, or what a resumed one is would change
     """
+
+    def flags(before: TrainConfig) -> TrainConfig:
+        return parse(TrainConfig, args, before, script="train")
+
     config = parse(TrainConfig, args, script="train")
     if config.resume is not None and config.config is not None:
         raise ValueError(
@@ -206,23 +265,12 @@ def read_config(args: Sequence[str] | None) -> TrainConfig:
         )
     if config.resume is not None:
         run_dir, before = config.resume, config_of(config.resume)
-        config = _on_top(before, args)
+        config = on_top(before, flags)
         check_unchanged(config, before)
         read_trained_on(run_dir)  # refuses to import the environment from the folder itself
     elif config.config is not None:
-        stored = stored_config(config.config)
-        config = _on_top(stored, args)
-        if config.env != stored.env:
-            config = _on_top(without_environment(stored), args)
+        config = on_top_of_stored(config.config, flags)
     return config
-
-
-def _on_top(before: TrainConfig, args: Sequence[str] | None) -> TrainConfig:
-    # tyro would turn a mapping that is there into options of its own.
-    changed = parse(TrainConfig, args, dataclasses.replace(before, env_kwargs={}), script="train")
-    if not changed.env_kwargs:
-        changed = dataclasses.replace(changed, env_kwargs=before.env_kwargs)
-    return changed
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -233,36 +281,24 @@ def main(args: Sequence[str] | None = None) -> None:
     console = Console(highlight=False, soft_wrap=True)
     with one_line_errors():
         config = read_config(args)
-        check_device(config.device)
-        folder = RunFolder(config.folder)
-        if config.resume is None:
-            folder.check_free()
-        else:
-            folder.check_writable()
-            check_writable(folder.path)
-            folder.lock()
-        env = build_env(config)
-        task = task_of(env)
-        check_delays(task, config.env, evaluation_delays(config, env))
-        if config.resume is None:
-            resumed = Resumed(build_model(config, env), None, {}, [])
-            folder.claim()
-        else:
-            resumed = resume_model(config, env)
-        model = resumed.model
-        progress = folder.progress(resumed.rows)
-        model.set_logger(folder.logger(progress, config.tensorboard))
-        checkpoints = Checkpoints(folder.path, progress, config, resumed.snapshot)
-        folder.begin(model, config, resumed.summary | {"steps": model.num_timesteps})
+        prepared = prepare(config)
+    _, folder, env, model, _, remarks = prepared
+    task = task_of(env)
     layers = f"{'double ' if config.double else ''}{config.cell.upper()} of {config.hidden_size}"
     warmed = "" if config.warmup == "none" else f", warmed up ({config.warmup})"
     at = f" from {model.num_timesteps:,} steps on" if config.resume else ""
-    for remark in resumed.remarks:
+    for remark in remarks:
         console.print(remark)
     console.print(f"training a {layers}{warmed} on {task or config.env}{at}")
     for name in left_out(env):
         console.print(f"observation {name!r} is text, which the agent does not see")
-    trained = train_into(folder, config, model, checkpoints)
+    try:
+        trained = train_into(prepared)
+    except KeyboardInterrupt as interrupt:
+        print(f"interrupted: {interrupt}", file=sys.stderr)
+        raise SystemExit(INTERRUPTED) from None
+    except UserError as error:
+        fail(str(error))
     if trained.warmup is not None:
         before, after = trained.warmup.mean_vaa_before, trained.warmup.mean_vaa_after
         console.print(
@@ -279,9 +315,8 @@ def main(args: Sequence[str] | None = None) -> None:
     certify = " --certify" if task is not None and task.deterministic else ""
     saved = f"saved in {folder.path}; try: {command('evaluate')} {folder.path}{certify}"
     try:
-        with writing(folder.path):
-            evaluate(config, model, folder, console)
-        checkpoints.finish()
+        evaluate(prepared, console)
+        prepared.checkpoints.finish()
     except KeyboardInterrupt:
         print(f"interrupted: the agent is {saved}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None

@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from warmrl.agents import Agent, RecurrentPPO
-from warmrl.benchmarks.study import Row, grouped, iqm, with_interval
 from warmrl.evaluation import CannotCertify, certify, sweep
+from warmrl.evaluation.interquartile import iqm, with_interval
+from warmrl.sweeps.rows import Row, grouped
+from warmrl.sweeps.table import median_steps
 from warmrl.train import train, warm
 from warmrl.training import TrainConfig, build_env, build_model, task_of
 from warmrl.warmup import WarmupResult, random_rollouts, reachable_vaa
@@ -115,13 +116,6 @@ class AgentJob:
                 model, trajectories, n_steps=self.vaa_steps, seed=config.seed, drive="frame"
             ).values()
         )
-
-
-def median_steps(rows: Sequence[Row]) -> str:
-    """Median steps until solved, in millions; bounded by the budget if most runs never did."""
-    steps = sorted(row["solved_at"] or float("inf") for row in rows)
-    middle = float(np.median(steps))
-    return f"{middle / 1e6:.2f} M" if np.isfinite(middle) else f"> {rows[0]['steps'] / 1e6:.1f} M"
 
 
 def show(

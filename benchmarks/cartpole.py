@@ -21,7 +21,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.evaluation import evaluate_policy
 
 from warmrl.agents import MlpRnnPolicy
-from warmrl.benchmarks.study import iqm, iqm_interval
+from warmrl.evaluation.interquartile import iqm, iqm_interval
 
 POLICIES: dict[str, tuple[Any, dict[str, Any]]] = {
     "MlpLstmPolicy (upstream), two trunks": ("MlpLstmPolicy", {"enable_critic_lstm": True}),

@@ -23,9 +23,10 @@ from rich.console import Console
 from scipy import stats
 
 from warmrl.benchmarks.agent_job import AgentJob, show
-from warmrl.benchmarks.study import Row, Study, grouped
+from warmrl.benchmarks.study import Study
 from warmrl.benchmarks.variants import Layers, Variant, variants
 from warmrl.command_line import one_line_errors, parse
+from warmrl.sweeps.rows import Row, grouped
 from warmrl.training import TrainConfig
 
 COLD: dict[str, Any] = {"consolidate": False, "solved_rollouts": 75}

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from warmrl.agents.initialisers import find_initialiser
 from warmrl.agents.layers import RecurrentStack
 from warmrl.benchmarks.sequence_tasks import Sequences, SequenceTask
-from warmrl.benchmarks.study import Row
 from warmrl.benchmarks.variants import PAPER, Variant
 from warmrl.checks import check_integer, check_positive
+from warmrl.sweeps.rows import Row
 from warmrl.training import TrainConfig
 from warmrl.warmup import (
     LocalStabilityConfig,

@@ -1,20 +1,17 @@
 """A study: many seeded runs; it can be stopped, and goes on where it was."""
 
-import json
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
 from rich.progress import track
-from scipy import stats
 
 from warmrl.checks import check_integer
+from warmrl.processes import Ended, Pool, Tell
+from warmrl.sweeps.rows import Row, append_row, read_rows
 
-Row = dict[str, Any]
 QUICK_SEEDS = 2
 
 
@@ -90,15 +87,11 @@ def run_study(name: str, jobs: Sequence[Job], folder: Path, workers: int) -> lis
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.jsonl"
     done = {row["key"]: row for row in read_rows(path)}
-    if path.exists() and not path.read_text().endswith("\n"):
-        with path.open("a") as file:
-            file.write("\n")  # ends a line torn by a kill, so that no row is appended to it
     missing = [job for job in jobs if job.key not in done]
     ended = _finished(missing, workers)
     for row in track(ended, name, total=len(missing)) if missing else ():
         done[row["key"]] = row
-        with path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        append_row(path, row)
     return [done[job.key] for job in jobs]
 
 
@@ -106,58 +99,16 @@ def _finished(jobs: Sequence[Job], workers: int) -> Iterator[Row]:
     if workers == 1:
         yield from map(_finish, jobs)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        try:
-            for future in as_completed([pool.submit(_finish, job) for job in jobs]):
-                yield future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)  # or all others would still run, and be lost
+    waiting = list(reversed(jobs))
+    with Pool(workers) as pool:
+        while waiting or pool.busy:
+            while waiting and pool.free:
+                job = waiting.pop()
+                pool.start(job.key, partial(_finish, job))
+            for ended in pool.events():
+                if isinstance(ended, Ended):
+                    yield ended.outcome()
 
 
-def _finish(job: Job) -> Row:
+def _finish(job: Job, _: Tell | None = None) -> Row:
     return job.run() | {"key": job.key}
-
-
-def read_rows(path: Path) -> list[Row]:
-    """The finished runs of a study; a line torn by a kill is left out, and so run again."""
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            continue
-    return rows
-
-
-def iqm(values: Sequence[float]) -> float:
-    """Interquartile mean (Agarwal et al. 2021, section 4.3)."""
-    return float(_iqm(np.asarray(values)))
-
-
-def _iqm(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    return np.asarray(stats.trim_mean(values, 0.25, axis))
-
-
-def iqm_interval(values: Sequence[float]) -> tuple[float, float]:
-    """95 % bootstrap interval of the interquartile mean over seeds (percentile method)."""
-    if len(set(values)) < 2:
-        return values[0], values[0]
-    resampled = stats.bootstrap(
-        (np.asarray(values),), _iqm, method="percentile", vectorized=True, rng=0
-    ).confidence_interval
-    return float(resampled.low), float(resampled.high)
-
-
-def with_interval(values: Sequence[float], digits: int = 2) -> str:
-    """Interquartile mean and its interval, as tables show them."""
-    low, high = iqm_interval(values)
-    return f"{iqm(values):.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    """Rows by their group, in the order of the study."""
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row["group"], []).append(row)
-    return groups

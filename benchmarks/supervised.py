@@ -24,17 +24,12 @@ from rich.table import Table
 from warmrl.benchmarks.digit_tasks import Digits
 from warmrl.benchmarks.sequence_job import SequenceJob, Sizes
 from warmrl.benchmarks.sequence_tasks import Addition, Copy, CopyFirst, Denoising, SequenceTask
-from warmrl.benchmarks.study import (
-    QuickStudy,
-    Row,
-    grouped,
-    iqm,
-    iqm_interval,
-    with_interval,
-)
+from warmrl.benchmarks.study import QuickStudy
 from warmrl.benchmarks.variants import Layers, Variant, variants
 from warmrl.checks import check_choice
 from warmrl.command_line import one_line_errors, parse
+from warmrl.evaluation.interquartile import iqm, iqm_interval, with_interval
+from warmrl.sweeps.rows import Row, grouped
 
 
 def tasks_of(

@@ -8,6 +8,7 @@ import pytest
 from warmrl.command_line import parse
 from warmrl.envs import TASKS
 from warmrl.evaluate import EvaluateConfig
+from warmrl.sweep import SweepConfig, definition_of
 from warmrl.tests.pages import PAGES, ROOT, blocks
 from warmrl.training import TrainConfig
 
@@ -15,10 +16,12 @@ RUN_BY = {
     "README.md": "test_readme.py",
     "docs/export.md": "agents/test_export_page.py",
     "docs/stable-baselines3.md": "examples/test_sb3_page.py",
+    "docs/sweeps.md": "test_sweeps_page.py",
     "docs/your-environments.md": "test_your_environments_page.py",
 }
 PROGRAM = re.compile(
-    r"^(?:python (train|evaluate)\.py|python -m warmrl\.(train|evaluate)|warmrl-(train|evaluate))"
+    r"^(?:python (train|evaluate|sweep)\.py|python -m warmrl\.(train|evaluate|sweep)|"
+    r"warmrl-(train|evaluate|sweep))"
     r"(?= |$)(.*)$",
     re.MULTILINE,
 )
@@ -41,7 +44,7 @@ def test_a_page_with_python_is_run_by_a_test(page: str) -> None:
 
 
 def test_commands_are_found() -> None:
-    assert {script for _, script, _ in COMMANDS} == {"train", "evaluate"}
+    assert {script for _, script, _ in COMMANDS} == {"train", "evaluate", "sweep"}
     assert {"README.md", "docs/quickstart.md"} <= {page for page, *_ in COMMANDS}
 
 
@@ -50,6 +53,9 @@ def test_a_command_is_understood(page: str, script: str, arguments: str) -> None
     words = shlex.split(arguments, comments=True)
     if script == "evaluate":
         parse(EvaluateConfig, words, script="evaluate")
+        return
+    if script == "sweep":
+        assert definition_of(parse(SweepConfig, words, script="sweep")).score == "success"
         return
     config = parse(TrainConfig, words, script="train")
     if config.env in TASKS:

@@ -8,7 +8,14 @@ from .cut_short import keep_what_was_learned
 from .progress_bar import ProgressBar
 from .resume import Resumed, check_unchanged, config_of, resume_model
 from .run_folder import RunFolder
-from .settings import stored_config, without_environment
+from .settings import (
+    config_from_json,
+    on_top,
+    on_top_of_stored,
+    stored_config,
+    with_settings,
+    without_environment,
+)
 from .writing import writing
 
 __all__ = [
@@ -21,14 +28,18 @@ __all__ = [
     "build_env",
     "build_model",
     "check_unchanged",
+    "config_from_json",
     "config_of",
     "consolidation",
     "keep_what_was_learned",
     "left_out",
+    "on_top",
+    "on_top_of_stored",
     "resume_model",
     "stop_when_solved",
     "stored_config",
     "task_of",
+    "with_settings",
     "without_environment",
     "writing",
 ]

@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +41,8 @@ def config_from_json(data: Any) -> TrainConfig:
     """
     if not isinstance(data, dict):
         raise TypeError(f"settings are of type {type(data).__name__}; they must be an object")
-    fields = [field.name for field in dataclasses.fields(TrainConfig)]
-    for name in data:
-        if name not in fields:
-            near = difflib.get_close_matches(name, fields, 1)
-            meant = f"; it may be {near[0]!r}" if near else ""
-            raise ValueError(f"{name}={data[name]!r} is no setting of train.py{meant}")
+    for name, value in data.items():
+        check_setting(name, value)
     settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in data.items()
@@ -58,6 +55,53 @@ def config_from_json(data: Any) -> TrainConfig:
             if key not in LISTED_TWICE or not data.get(key)
         }
     return TrainConfig(**settings)
+
+
+def check_setting(name: str, value: object) -> None:
+    """Check that there is such a setting.
+
+    :raises ValueError: if not, naming one like it
+    """
+    fields = [field.name for field in dataclasses.fields(TrainConfig)]
+    if name not in fields:
+        near = difflib.get_close_matches(name, fields, 1)
+        meant = f"; it may be {near[0]!r}" if near else ""
+        raise ValueError(f"{name}={value!r} is no setting of train.py{meant}")
+
+
+def with_settings(config: TrainConfig, settings: Mapping[str, Any]) -> TrainConfig:
+    """A configuration with some settings changed.
+
+    :param settings: by name; ``env_kwargs.NAME`` is one of the environment's arguments
+    :raises ValueError, TypeError: if one is out of range, or of another type
+    """
+    changed = {name: value for name, value in settings.items() if "." not in name}
+    arguments = {name.partition(".")[2]: v for name, v in settings.items() if "." in name}
+    return dataclasses.replace(config, **{"env_kwargs": config.env_kwargs | arguments, **changed})
+
+
+def on_top(before: TrainConfig, flags: Callable[[TrainConfig], TrainConfig]) -> TrainConfig:
+    """Settings, and on top of them those that the command line has a flag for.
+
+    :param flags: reads the command line, given what holds where it has none
+    """
+    # tyro would turn a mapping that is there into options of its own.
+    changed = flags(dataclasses.replace(before, env_kwargs={}))
+    if changed.env_kwargs:
+        return changed
+    return dataclasses.replace(changed, env_kwargs=before.env_kwargs)
+
+
+def on_top_of_stored(source: Path, flags: Callable[[TrainConfig], TrainConfig]) -> TrainConfig:
+    """The settings of ``--config``, with the flags on top, as :func:`on_top` reads them.
+
+    With another environment, nothing that belonged to the old one is taken over.
+
+    :raises FileNotFoundError, ValueError: see :func:`stored_config`
+    """
+    stored = stored_config(source)
+    config = on_top(stored, flags)
+    return config if config.env == stored.env else on_top(without_environment(stored), flags)
 
 
 def without_environment(config: TrainConfig) -> TrainConfig:

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from warmrl.benchmarks.study import Row
+from warmrl.sweeps.rows import Row
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,8 @@ from warmrl.benchmarks.horizon import CERTIFY_STEPS, Horizon, draw
 from warmrl.benchmarks.horizon import main as horizon
 from warmrl.benchmarks.recall import Recall
 from warmrl.benchmarks.recall import main as recall
-from warmrl.benchmarks.study import Row, read_rows, run_study
+from warmrl.benchmarks.study import run_study
+from warmrl.sweeps.rows import Row, read_rows
 from warmrl.train import train
 from warmrl.training import TrainConfig, build_model
 from warmrl.warmup import WarmupConfig

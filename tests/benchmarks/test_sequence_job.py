@@ -15,8 +15,8 @@ from warmrl.benchmarks.sequence_job import (
     order_of_epoch,
 )
 from warmrl.benchmarks.sequence_tasks import Copy, CopyFirst
-from warmrl.benchmarks.study import Row
 from warmrl.benchmarks.variants import Variant
+from warmrl.sweeps.rows import Row
 from warmrl.training.config import WARMUPS
 from warmrl.warmup import WarmupConfig
 

@@ -1,4 +1,4 @@
-"""Studies: what is done stays done, and how seeds are summed up."""
+"""Studies: what is done stays done."""
 
 import json
 from collections.abc import Sequence
@@ -6,16 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from warmrl.benchmarks.study import (
-    QuickStudy,
-    Study,
-    grouped,
-    iqm,
-    iqm_interval,
-    read_rows,
-    run_study,
-    with_interval,
-)
+from warmrl.benchmarks.study import QuickStudy, Study, run_study
+from warmrl.sweeps.rows import read_rows
 from warmrl.tests.benchmarks.noted import Noted
 
 
@@ -77,20 +69,3 @@ def test_a_quick_study_has_few_seeds_and_files_of_its_own() -> None:
     assert (usual.seeds, usual.suffix, usual.title) == (5, "", None)
     assert (quick.seeds, quick.suffix) == (2, "-quick")
     assert "quick" in (quick.title or "")
-
-
-def test_groups_are_in_the_order_of_the_study() -> None:
-    rows = [{"group": group, "seed": seed} for seed in (0, 1) for group in ("b", "a")]
-    assert list(grouped(rows)) == ["b", "a"]
-    assert [row["seed"] for row in grouped(rows)["a"]] == [0, 1]
-
-
-def test_the_interquartile_mean_leaves_out_a_quarter_at_each_end() -> None:
-    values = [-100.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 1000.0]
-    assert iqm(values) == 3.5
-    low, high = iqm_interval(values)
-    assert -100 < low < 3.5 < high < 1000
-    assert iqm_interval(values) == (low, high)
-    assert iqm_interval([2.0, 2.0]) == (2.0, 2.0)
-    assert with_interval([0.25, 0.25]) == "0.25 [0.25, 0.25]"
-    assert with_interval([0.25], digits=3) == "0.250 [0.250, 0.250]"

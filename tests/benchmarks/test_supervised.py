@@ -7,7 +7,7 @@ import pytest
 from warmrl.benchmarks import supervised
 from warmrl.benchmarks.sequence_job import SequenceJob, Sizes
 from warmrl.benchmarks.sequence_tasks import Addition, Copy, CopyFirst
-from warmrl.benchmarks.study import Row, read_rows
+from warmrl.sweeps.rows import Row, read_rows
 
 TINY = Sizes(
     hidden_size=2,

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from warmrl.command_line import parse
 from warmrl.evaluate import main as evaluate
+from warmrl.sweep import main as sweep
+from warmrl.sweeps import Definition
 from warmrl.tests.mistakes.commands import SMALL, make_run, refused
 from warmrl.tests.training.strangers import ID
 from warmrl.train import main as train
+from warmrl.training import TrainConfig
 
 TRAIN = [
     ("--n-envs 0", "n_envs=0 must be at least 1"),
@@ -113,6 +117,65 @@ EVALUATE = [
     ("run --what 1", "--what"),
     ("run more", "Unrecognized options: more"),
 ]
+SWEEP = [
+    ("", "Missing from"),
+    ("new --grid cell", "grid='cell' must be FIELD=..., for example cell=gru,lstm"),
+    ("new --grid cell=", "grid='cell=' must be FIELD=..., for example cell=gru,lstm"),
+    ("new --grid sell=gru", "sell='gru' is no setting of train.py; it may be 'cell'"),
+    ("new --grid cell=gru,cuckoo", "cell='cuckoo' must be one of lstm, gru"),
+    ("new --grid cell=gru,gru", "grid='cell=gru,gru': gru must be there once"),
+    ("new --grid cell=gru --grid cell=lstm", "grid='cell=lstm': cell must be given once"),
+    ("new --grid n_envs=4,two", "n_envs='two' must be an int of at least 1"),
+    ("new --grid n_envs=4,0.5", "n_envs=0.5 must be an int of at least 1"),
+    ("new --grid learning_rate=fast", "learning_rate='fast' must be a positive number"),
+    ("new --grid double=1", "double=1 must be True or False"),
+    ("new --grid length=3,9999999999999", "length=9999999999999 must be at most"),
+    ("new --grid seed=0,1", "grid='seed=0,1': seed must be left out; it is --seeds"),
+    (
+        "new --grid run_dir=a",
+        "grid='run_dir=a': run_dir must be left out; it is the sweep's folder",
+    ),
+    ("new --grid resume=a", "grid='resume=a': resume must be left out"),
+    ("new --grid env_kwargs=1", "env_kwargs must be the name of a setting, or env_kwargs.NAME"),
+    ("new --grid cell.size=1", "cell.size must be the name of a setting, or env_kwargs.NAME"),
+    ("new --grid env_kwargs.depth=3", "has no argument 'depth'; it has"),
+    ("new --grid cell=gru,lstm --init chrono", "init='chrono' is defined for cell='lstm' only"),
+    ("new --grid gamma=.9 --search gamma=.9:1", "gamma must be in the grid or in the search"),
+    (
+        "new --search gamma=.9:1 --search gamma=.8:1",
+        "search='gamma=.8:1': gamma must be given once",
+    ),
+    ("new --search gamma=0.9", "search='gamma=0.9' must be FIELD=LOW:HIGH, FIELD=LOW:HIGH:STEP"),
+    ("new --search gamma=1:0.9", "search='gamma=1:0.9': 1 must be less than 0.9"),
+    ("new --search gamma=0.9:1.5", "gamma=1.5 must be a number from 0 to 1"),
+    ("new --search gamma=log:0:1", "a range with log must be above 0"),
+    ("new --search n_steps=log:8:64:8", "a range with log must be without a step"),
+    ("new --search n_steps=8:64:60", "the step must be more than 0, at most 56"),
+    ("new --search cell=gru,cuckoo", "cell='cuckoo' must be one of lstm, gru"),
+    ("new --search tensor=1:2", "tensor='1:2' is no setting of train.py; it may be 'tensorboard'"),
+    ("new --seeds", "seeds= must name at least one"),
+    ("new --seeds 0 1 0", "seeds=0 1 0 must name 0 once"),
+    ("new --seeds -1", "seeds=-1 must be at least 0"),
+    ("new --seed 1", "seed=1 must be left out; say --seeds"),
+    ("new --run-dir there", "run_dir='there' must be left out: every run has its folder in that"),
+    ("new --resume run", "resume='run' must be left out: every run has its folder in that"),
+    ("new --trials 0", "trials=0 must be at least 1"),
+    ("new --jobs 0", "jobs=0 must be at least 1"),
+    ("new --n-envs 0", "n_envs=0 must be at least 1"),
+    ("new --device abacus", "device='abacus' must be auto, cpu or another that this machine has"),
+    ("new --config nowhere", "config='nowhere' must be a run folder or a JSON file"),
+    ("new --eval-delays 1", "delays=1 must be at least 2"),
+    ("taken", "folder='taken' exists; it must be a new one, or that of a sweep"),
+    ("taken/file", "folder='taken/file' exists; it must be a new one, or that of a sweep"),
+    ("sweep --gamma 0.5", "gamma=0.5 cannot be changed: the sweep in sweep has 0.99"),
+    (
+        "sweep --grid cell=gru",
+        'grid of cell=["gru"] cannot be changed: the sweep in sweep has null',
+    ),
+    ("sweep --seeds 1", "seeds=1 cannot be changed: the sweep in sweep has 0"),
+    ("sweep --search gamma=.9:1", "search of gamma="),
+    ("new more", "Unrecognized options: more"),
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -130,6 +193,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def run(place: None, capsys: pytest.CaptureFixture[str]) -> None:
     if not Path("run").exists():
         make_run(Path("run"), capsys)
+    if not Path("sweep").exists():
+        Definition(parse(TrainConfig, SMALL), {}, {}, (0,)).claim(Path("sweep"))
 
 
 @pytest.mark.parametrize(("args", "words"), TRAIN)
@@ -146,6 +211,14 @@ def test_train_elsewhere(args: str, words: str, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(("args", "words"), EVALUATE)
 def test_evaluate(args: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert words in refused(evaluate, args.split(), capsys)
+
+
+@pytest.mark.parametrize(("args", "words"), SWEEP)
+def test_sweep(args: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if "--search" in args:
+        pytest.importorskip("optuna", reason="needs the extra sweep")
+    folder, *others = args.split() or [""]
+    assert words in refused(sweep, [folder, *SMALL, *others] if args else [], capsys)
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,14 @@ def prepare(config: TrainConfig) -> Prepared:
     :raises ValueError, OSError: if it cannot be; nothing is written then
     """
     folder = RunFolder(config.folder)
+    try:
+        return _prepared(config, folder)
+    except BaseException:
+        folder.unlock()
+        raise
+
+
+def _prepared(config: TrainConfig, folder: RunFolder) -> Prepared:
     if config.resume is None:
         folder.check_free()
     else:
@@ -282,7 +290,18 @@ def main(args: Sequence[str] | None = None) -> None:
     with one_line_errors():
         config = read_config(args)
         prepared = prepare(config)
-    _, folder, env, model, _, remarks = prepared
+    try:
+        run(prepared, console)
+    finally:
+        prepared.folder.unlock()
+
+
+def run(prepared: Prepared, console: Console) -> None:
+    """Train and evaluate, and say how it goes.
+
+    :param console: where to say it
+    """
+    config, folder, env, model, _, remarks = prepared
     task = task_of(env)
     layers = f"{'double ' if config.double else ''}{config.cell.upper()} of {config.hidden_size}"
     warmed = "" if config.warmup == "none" else f", warmed up ({config.warmup})"

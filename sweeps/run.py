@@ -70,13 +70,15 @@ class Run:
             telling = Telling(tell, self.score)
             try:
                 train_into(prepared, [telling])
+                if tell(telling.told) == STOP:  # for evaluation may take long
+                    raise Stopped
+                evaluate(prepared)
+                prepared.checkpoints.finish()
+                prepared.env.close()
             except Pruned:
                 return self.row(PRUNED, steps=telling.told.steps, score=telling.told.score)
-            if tell(telling.told) == STOP:  # for evaluation may take long
-                raise Stopped
-            evaluate(prepared)
-            prepared.checkpoints.finish()
-            prepared.env.close()
+            finally:
+                prepared.folder.unlock()
         return self.row(DONE, **outcome(self.folder, self.score))
 
     def row(self, status: str, **results: Any) -> Row:

@@ -3,6 +3,7 @@
 import os
 import platform
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._made: list[Path] = []
+        self._unlock: Callable[[], Any] | None = None
 
     def check_free(self) -> None:
         """Check that the folder can be made, without making it.
@@ -85,7 +87,7 @@ class RunFolder:
         self.check_free()
 
     def lock(self) -> None:
-        """Keep other processes out of the folder, for as long as this object or process lives.
+        """Keep others out of the folder, until :meth:`unlock` or for as long as this object lives.
 
         :raises BlockingIOError: if another one is writing it
         """
@@ -94,7 +96,7 @@ class RunFolder:
         import fcntl
 
         descriptor = os.open(self.path, os.O_RDONLY)
-        weakref.finalize(self, os.close, descriptor)
+        self._unlock = weakref.finalize(self, os.close, descriptor)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -102,6 +104,11 @@ class RunFolder:
                 f"run_dir={str(self.path)!r} is being written by another process; it must be "
                 "another folder"
             ) from None
+
+    def unlock(self) -> None:
+        """Let others write into the folder; nothing if it is not locked."""
+        if self._unlock is not None:
+            self._unlock()
 
     def discard(self) -> None:
         """Remove what :meth:`claim` made, and the files of a run that came to nothing."""

@@ -72,11 +72,11 @@ def ends_of_long_waits(wait: NDArray[np.int64]) -> NDArray[np.int64]:
     """The last moments of waits that last at least half as long as is usual.
 
     :param wait: number of the wait of each moment, in the order of time [S]
-    :return: indices of moments, one for each such wait
+    :return: indices of moments, one for each such wait, in the order of time
     """
     _, reversed_first, of, lengths = np.unique(
         wait[::-1], return_index=True, return_inverse=True, return_counts=True
     )
     usual = np.quantile(lengths[of], 0.9)
     ends: NDArray[np.int64] = len(wait) - 1 - reversed_first[lengths >= usual / 2]
-    return ends
+    return np.sort(ends)  # whatever numbers the waits have

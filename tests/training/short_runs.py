@@ -67,6 +67,6 @@ def solve(put: Callable[[object, str, object], None] = setattr) -> None:
 
     :param put: pytest's ``setattr``, say, which undoes it
     """
-    brief = partial(ConsolidationConfig, n_steps=6, max_drift_steps=5)
+    brief = partial(ConsolidationConfig, n_rounds=2, n_steps=3, rest_speed=1e-30)
     put(callbacks, "ConsolidationConfig", brief)
     put(callbacks, "success_rate", lambda callback: float(callback.num_timesteps >= 64))

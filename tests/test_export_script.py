@@ -16,9 +16,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return make_run(Path("run"), length=3)
 
 
-@pytest.mark.parametrize("args", [["run"], ["run", "mine.onnx"]])
+@pytest.mark.parametrize("args", [["run"], ["run", "mine.onnx"], ["run", "mine.pt2"]])
 def test_it_writes_the_file(run: Path, args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    for package in NEEDED:
+    for package in () if args[-1].endswith(".pt2") else NEEDED:
         pytest.importorskip(package, reason="needs the extra onnx: pip install 'warmrl[onnx]'")
     main(args)
     path = Path(args[1]) if len(args) > 1 else run / "policy.onnx"
@@ -32,6 +32,7 @@ def test_it_writes_the_file(run: Path, args: list[str], capsys: pytest.CaptureFi
         ("", "Missing from"),
         ("none", "run_dir='none' has no config.json"),
         ("run run", "path='run' must be a file in a folder that exists"),
+        ("run policy.pth", "path='policy.pth' must end in .onnx or .pt2"),
         ("run nowhere/policy.onnx", "path='nowhere/policy.onnx' must be a file in a folder that"),
     ],
 )

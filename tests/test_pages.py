@@ -14,6 +14,7 @@ from warmrl.training import TrainConfig
 RUN_BY = {
     "README.md": "test_readme.py",
     "docs/export.md": "agents/test_export_page.py",
+    "docs/sharing.md": "sharing/test_hub.py",
     "docs/stable-baselines3.md": "examples/test_sb3_page.py",
     "docs/your-environments.md": "test_your_environments_page.py",
 }

@@ -1,23 +1,28 @@
 """Train a warmed-up recurrent agent, and evaluate it over delays that it never saw."""
 
-import dataclasses
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+from matplotlib.figure import Figure
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 
 from warmrl.agents import Agent, NotFiniteError, RecurrentPPO
-from warmrl.command_line import UserError, command, fail, one_line_errors, parse
+from warmrl.command_line import UserError, command, fail, one_line_errors
 from warmrl.envs.arguments import delay_bounds
 from warmrl.evaluate import check_device, progress_bar
 from warmrl.evaluation import (
+    DelayResult,
+    attractor_figure,
     check_delays,
     check_writable,
+    has_cues,
+    history_figure,
+    portray,
     print_table,
-    read_trained_on,
+    read_history,
     success_figure,
     sweep,
     write_evaluation,
@@ -30,16 +35,16 @@ from warmrl.training import (
     TrainConfig,
     build_env,
     build_model,
-    check_unchanged,
-    config_of,
     consolidation,
     keep_what_was_learned,
     left_out,
+    read_command,
     resume_model,
     stop_when_solved,
-    stored_config,
     task_of,
-    without_environment,
+    tracked,
+    write_outcome,
+    write_settings,
     writing,
 )
 from warmrl.warmup import (
@@ -171,8 +176,13 @@ def evaluation_delays(config: TrainConfig, env: Any) -> tuple[int, ...]:
     return tuple(factor * delay_bounds(task.delay)[1] for factor in DELAY_FACTORS)
 
 
-def evaluate(config: TrainConfig, model: RecurrentPPO, folder: RunFolder, console: Console) -> None:
-    """Evaluate over the delays: a table, ``evaluation.json`` and its figure."""
+def evaluate(
+    config: TrainConfig, model: RecurrentPPO, folder: RunFolder, console: Console
+) -> tuple[list[DelayResult], dict[str, Figure]]:
+    """Evaluate over the delays: a table, ``evaluation.json`` and its figure.
+
+    :return: the results, and the figures by name
+    """
     env = model.get_env()
     task = task_of(env)
     delays = evaluation_delays(config, env)
@@ -186,40 +196,28 @@ def evaluate(config: TrainConfig, model: RecurrentPPO, folder: RunFolder, consol
             seed=config.seed,
             progress=progress,
         )
-    figure = None if task is None else success_figure(results, task)
-    write_evaluation(folder.path, results, figure=figure)
+    figures = {} if task is None else {"success": success_figure(results, task)}
+    write_evaluation(folder.path, results, figure=figures.get("success"))
     print_table(results, "delay" if task is None else task.delay_name, console)
+    return results, figures
 
 
-def read_config(args: Sequence[str] | None) -> TrainConfig:
-    """The configuration of the command line, on top of a run's for ``--config`` and ``--resume``.
-
-    :raises ValueError, OSError: if there is no such run, or what a resumed one is would change
-    """
-    config = parse(TrainConfig, args, script="train")
-    if config.resume is not None and config.config is not None:
-        raise ValueError(
-            f"config={str(config.config)!r} must be left out: a resumed run has settings already"
-        )
-    if config.resume is not None:
-        run_dir, before = config.resume, config_of(config.resume)
-        config = _on_top(before, args)
-        check_unchanged(config, before)
-        read_trained_on(run_dir)  # refuses to import the environment from the folder itself
-    elif config.config is not None:
-        stored = stored_config(config.config)
-        config = _on_top(stored, args)
-        if config.env != stored.env:
-            config = _on_top(without_environment(stored), args)
-    return config
-
-
-def _on_top(before: TrainConfig, args: Sequence[str] | None) -> TrainConfig:
-    # tyro would turn a mapping that is there into options of its own.
-    changed = parse(TrainConfig, args, dataclasses.replace(before, env_kwargs={}), script="train")
-    if not changed.env_kwargs:
-        changed = dataclasses.replace(changed, env_kwargs=before.env_kwargs)
-    return changed
+def log_outcome(
+    model: RecurrentPPO,
+    folder: RunFolder,
+    vaa: Mapping[str, float],
+    results: Sequence[DelayResult],
+    figures: Mapping[str, Figure],
+) -> None:
+    """Log what came of a run for TensorBoard, with figures of its training and its attractors."""
+    history = read_history(folder.path)
+    task = task_of(model.get_env())
+    drawn = dict(figures)
+    if history.told:
+        drawn["training"] = history_figure(history)
+    if task is not None and has_cues(task):
+        drawn["attractors"] = attractor_figure(portray(Agent(model), task), history)
+    write_outcome(folder.path, model.num_timesteps, vaa, results, drawn)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -227,9 +225,9 @@ def main(args: Sequence[str] | None = None) -> None:
 
     :param args: the command line; that of the process if absent
     """
-    console = Console(highlight=False, soft_wrap=True)
     with one_line_errors():
-        config = read_config(args)
+        asked = read_command(args)
+        config = asked.run
         check_device(config.device)
         folder = RunFolder(config.folder)
         if config.resume is None:
@@ -238,18 +236,37 @@ def main(args: Sequence[str] | None = None) -> None:
             folder.check_writable()
             check_writable(folder.path)
         env = build_env(config)
-        task = task_of(env)
-        check_delays(task, config.env, evaluation_delays(config, env))
+        check_delays(task_of(env), config.env, evaluation_delays(config, env))
         if config.resume is None:
             resumed = Resumed(build_model(config, env), None, {}, [])
-            folder.claim()
         else:
             resumed = resume_model(config, env)
-        model = resumed.model
+    with tracked(asked.track, folder.path, config):
+        run(config, folder, resumed)
+    env.close()
+
+
+def run(config: TrainConfig, folder: RunFolder, resumed: Resumed) -> None:
+    """Train, evaluate, and say so.
+
+    :param config: the run
+    :param folder: where it is saved
+    :param resumed: the agent that it starts with
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    model = resumed.model
+    env = model.get_env()
+    assert env is not None
+    task = task_of(env)
+    with one_line_errors():
+        if config.resume is None:
+            folder.claim()
         progress = folder.progress(resumed.rows)
         model.set_logger(folder.logger(progress, config.tensorboard))
         checkpoints = Checkpoints(folder.path, progress, config, resumed.snapshot)
         folder.begin(model, config, resumed.summary | {"steps": model.num_timesteps})
+        if config.tensorboard:
+            write_settings(folder.path, config)
     layers = f"{'double ' if config.double else ''}{config.cell.upper()} of {config.hidden_size}"
     warmed = "" if config.warmup == "none" else f", warmed up ({config.warmup})"
     at = f" from {model.num_timesteps:,} steps on" if config.resume else ""
@@ -273,14 +290,15 @@ def main(args: Sequence[str] | None = None) -> None:
     saved = f"saved in {folder.path}; try: {command('evaluate')} {folder.path}{certify}"
     try:
         with writing(folder.path):
-            evaluate(config, model, folder, console)
+            results, figures = evaluate(config, model, folder, console)
+            if config.tensorboard:
+                log_outcome(model, folder, checkpoints.summary, results, figures)
         checkpoints.finish()
     except KeyboardInterrupt:
         print(f"interrupted: the agent is {saved}", file=sys.stderr)
         raise SystemExit(INTERRUPTED) from None
     except UserError as error:
         fail(f"{error} (the agent is {saved})")
-    env.close()
     console.print(saved)
 
 

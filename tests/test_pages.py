@@ -9,7 +9,7 @@ from warmrl.command_line import parse
 from warmrl.envs import TASKS
 from warmrl.evaluate import EvaluateConfig
 from warmrl.tests.pages import PAGES, ROOT, blocks
-from warmrl.training import TrainConfig
+from warmrl.training import TrainCommand
 
 RUN_BY = {
     "README.md": "test_readme.py",
@@ -52,7 +52,7 @@ def test_a_command_is_understood(page: str, script: str, arguments: str) -> None
     if script == "evaluate":
         parse(EvaluateConfig, words, script="evaluate")
         return
-    config = parse(TrainConfig, words, script="train")
+    config = parse(TrainCommand, words, script="train")
     if config.env in TASKS:
         TASKS[config.env](**config.env_arguments)
 

@@ -3,12 +3,15 @@
 from .build import build_env, build_model, left_out, task_of
 from .callbacks import StopWhenSolved, consolidation, stop_when_solved
 from .checkpoints import Checkpoints
+from .command import TrainCommand, read_command
 from .config import TrainConfig
 from .cut_short import keep_what_was_learned
 from .progress_bar import ProgressBar
 from .resume import Resumed, check_unchanged, config_of, resume_model
 from .run_folder import RunFolder
 from .settings import stored_config, without_environment
+from .tensorboard import write_outcome, write_settings
+from .tracking import tracked
 from .writing import writing
 
 __all__ = [
@@ -17,6 +20,7 @@ __all__ = [
     "Resumed",
     "RunFolder",
     "StopWhenSolved",
+    "TrainCommand",
     "TrainConfig",
     "build_env",
     "build_model",
@@ -25,10 +29,14 @@ __all__ = [
     "consolidation",
     "keep_what_was_learned",
     "left_out",
+    "read_command",
     "resume_model",
     "stop_when_solved",
     "stored_config",
     "task_of",
+    "tracked",
     "without_environment",
+    "write_outcome",
+    "write_settings",
     "writing",
 ]

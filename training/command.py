@@ -43,7 +43,8 @@ def read_command(args: Sequence[str] | None = None) -> TrainCommand:
     """What the command line says, on top of a run's settings for ``--config`` and ``--resume``.
 
     :param args: the command line; that of the process if absent
-    :raises ValueError, OSError: if there is no such run, or what a resumed one is would change
+    :raises ValueError: if a resumed run would be another, or stored settings are wrong
+    :raises FileNotFoundError: if there is no such run
     """
     command = parse(TrainCommand, args, script="train")
     if command.resume is not None and command.config is not None:

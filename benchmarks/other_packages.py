@@ -36,7 +36,7 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
         "ent_coef": 0.03,
     },
 }
-"""settings of each, under which an agent learns on one core within minutes"""
+"""settings of each: some minutes on one core"""
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from matplotlib.figure import Figure
@@ -176,13 +176,8 @@ def evaluation_delays(config: TrainConfig, env: Any) -> tuple[int, ...]:
     return tuple(factor * delay_bounds(task.delay)[1] for factor in DELAY_FACTORS)
 
 
-def evaluate(
-    config: TrainConfig, model: RecurrentPPO, folder: RunFolder, console: Console
-) -> tuple[list[DelayResult], dict[str, Figure]]:
-    """Evaluate over the delays: a table, ``evaluation.json`` and its figure.
-
-    :return: the results, and the figures by name
-    """
+def evaluate(config: TrainConfig, model: RecurrentPPO, folder: RunFolder, console: Console) -> None:
+    """Evaluate over the delays: a table, ``evaluation.json``, its figure; and for TensorBoard."""
     env = model.get_env()
     task = task_of(env)
     delays = evaluation_delays(config, env)
@@ -196,28 +191,25 @@ def evaluate(
             seed=config.seed,
             progress=progress,
         )
-    figures = {} if task is None else {"success": success_figure(results, task)}
-    write_evaluation(folder.path, results, figure=figures.get("success"))
+    figure = None if task is None else success_figure(results, task)
+    write_evaluation(folder.path, results, figure=figure)
     print_table(results, "delay" if task is None else task.delay_name, console)
-    return results, figures
+    if config.tensorboard:
+        log_outcome(model, folder, results, figure)
 
 
 def log_outcome(
-    model: RecurrentPPO,
-    folder: RunFolder,
-    vaa: Mapping[str, float],
-    results: Sequence[DelayResult],
-    figures: Mapping[str, Figure],
+    model: RecurrentPPO, folder: RunFolder, results: Sequence[DelayResult], success: Figure | None
 ) -> None:
     """Log what came of a run for TensorBoard, with figures of its training and its attractors."""
     history = read_history(folder.path)
     task = task_of(model.get_env())
-    drawn = dict(figures)
+    figures = {} if success is None else {"success": success}
     if history.told:
-        drawn["training"] = history_figure(history)
+        figures["training"] = history_figure(history)
     if task is not None and has_cues(task):
-        drawn["attractors"] = attractor_figure(portray(Agent(model), task), history)
-    write_outcome(folder.path, model.num_timesteps, vaa, results, drawn)
+        figures["attractors"] = attractor_figure(portray(Agent(model), task), history)
+    write_outcome(folder.path, model.num_timesteps, history, results, figures)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -290,9 +282,7 @@ def run(config: TrainConfig, folder: RunFolder, resumed: Resumed) -> None:
     saved = f"saved in {folder.path}; try: {command('evaluate')} {folder.path}{certify}"
     try:
         with writing(folder.path):
-            results, figures = evaluate(config, model, folder, console)
-            if config.tensorboard:
-                log_outcome(model, folder, checkpoints.summary, results, figures)
+            evaluate(config, model, folder, console)
         checkpoints.finish()
     except KeyboardInterrupt:
         print(f"interrupted: the agent is {saved}", file=sys.stderr)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from stable_baselines3.common.logger import Figure as Shown
 from stable_baselines3.common.logger import HParam, TensorBoardOutputFormat
 
-from ..evaluation import DelayResult
+from ..evaluation import DelayResult, History
 from .config import PLACES, TrainConfig
 
 SUCCESS, RETURN = "evaluation/success_rate", "evaluation/mean_return"
@@ -32,7 +32,7 @@ def write_settings(folder: Path, config: TrainConfig) -> None:
 def write_outcome(
     folder: Path,
     step: int,
-    vaa: Mapping[str, float],
+    history: History,
     results: Sequence[DelayResult],
     figures: Mapping[str, Figure],
 ) -> None:
@@ -42,11 +42,12 @@ def write_outcome(
 
     :param folder: of the run
     :param step: environment steps that it has
-    :param vaa: by name, before and after the warm-up
+    :param history: of its training
     :param results: its evaluation
     :param figures: by name
     """
-    values: dict[str, Any] = {f"warmup/{name}": value for name, value in vaa.items()}
+    vaa = {"vaa_before": history.vaa_before, "vaa_after": history.vaa_after}
+    values: dict[str, Any] = {f"warmup/{name}": v for name, v in vaa.items() if v is not None}
     for row in sorted(results, key=lambda row: row.delay or 0):
         for name, value in ((SUCCESS, row.success_rate), (RETURN, row.mean_return)):
             if value is not None:

@@ -4,9 +4,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from warmrl.evaluation import DelayResult, portray
+from warmrl.evaluation import DelayResult, History, portray
 from warmrl.tests.training.short_runs import SHORT
 from warmrl.train import main
 from warmrl.training import TrainConfig, write_outcome, write_settings
@@ -15,6 +16,7 @@ event_accumulator = pytest.importorskip(
     "tensorboard.backend.event_processing.event_accumulator",
     reason="needs the extra: pip install 'warmrl[tensorboard]'",
 )
+NONE = np.empty(0)
 
 
 def read(folder: Path) -> Any:
@@ -79,7 +81,7 @@ def test_the_outcome_by_hand(tmp_path: Path) -> None:
         DelayResult(2000, 10, 0.5, 0.2, 0.8, 1.5, 4.0, 2001.0),
         DelayResult(20, 10, 1.0, 0.7, 1.0, 4.0, 4.0, 21.0),
     ]
-    write_outcome(tmp_path, 64, {"vaa_before": 0.25}, rows, {})
+    write_outcome(tmp_path, 64, History(NONE, NONE, vaa_before=0.25), rows, {})
     assert last(read(tmp_path)) == {
         "warmup/vaa_before": (64, 0.25),
         "evaluation/success_rate": (64, 0.5),
@@ -93,5 +95,5 @@ def test_the_outcome_by_hand(tmp_path: Path) -> None:
 
 def test_an_environment_without_delays(tmp_path: Path) -> None:
     row = DelayResult(None, 10, None, None, None, 12.0, None, 12.0)
-    write_outcome(tmp_path, 8, {}, [row], {})
+    write_outcome(tmp_path, 8, History(NONE, NONE), [row], {})
     assert last(read(tmp_path)) == {"evaluation/mean_return": (8, 12.0)}

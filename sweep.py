@@ -34,7 +34,7 @@ from warmrl.sweeps import (
 )
 from warmrl.sweeps.drive import RESULTS_FILE
 from warmrl.train import INTERRUPTED
-from warmrl.training import TrainConfig, on_top_of_stored
+from warmrl.training import TrainConfig, on_top_of_stored, stored_config
 
 OUTPUT_FILE = "output.txt"
 SOME_FAILED = 1
@@ -101,7 +101,7 @@ def read_config(args: Sequence[str] | None) -> SweepConfig:
             once = dataclasses.replace(config, grid=(), search=(), base=before)
             return parse(SweepConfig, args, once, script="sweep").base
 
-        config.base = on_top_of_stored(config.base.config, flags)
+        config.base = on_top_of_stored(stored_config(config.base.config), flags)
     return config
 
 

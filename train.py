@@ -3,22 +3,29 @@
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, NamedTuple, TypeAlias
 
+from matplotlib.figure import Figure
 from rich.console import Console
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv
 
 from warmrl.agents import Agent, NotFiniteError, RecurrentPPO
-from warmrl.command_line import UserError, command, fail, one_line_errors, parse
+from warmrl.command_line import UserError, command, fail, one_line_errors
 from warmrl.envs.arguments import delay_bounds
 from warmrl.evaluate import check_device, progress_bar
 from warmrl.evaluation import (
+    DelayResult,
+    attractor_figure,
     check_delays,
     check_writable,
+    has_cues,
+    history_figure,
+    portray,
     print_table,
-    read_trained_on,
+    read_history,
     success_figure,
     sweep,
     write_evaluation,
@@ -31,16 +38,16 @@ from warmrl.training import (
     TrainConfig,
     build_env,
     build_model,
-    check_unchanged,
-    config_of,
     consolidation,
     keep_what_was_learned,
     left_out,
-    on_top,
-    on_top_of_stored,
+    read_command,
     resume_model,
     stop_when_solved,
     task_of,
+    tracked,
+    write_outcome,
+    write_settings,
     writing,
 )
 from warmrl.warmup import (
@@ -163,20 +170,21 @@ def checked_env(config: TrainConfig) -> VecEnv:
     return env
 
 
-def prepare(config: TrainConfig) -> Prepared:
+def prepare(config: TrainConfig, begin: Callable[[], object] = lambda: None) -> Prepared:
     """Check a run, and make its folder or find where it goes on from.
 
+    :param begin: called when all is checked, before anything is written or logged
     :raises ValueError, OSError: if it cannot be; nothing is written then
     """
     folder = RunFolder(config.folder)
     try:
-        return _prepared(config, folder)
+        return _prepared(config, folder, begin)
     except BaseException:
         folder.unlock()
         raise
 
 
-def _prepared(config: TrainConfig, folder: RunFolder) -> Prepared:
+def _prepared(config: TrainConfig, folder: RunFolder, begin: Callable[[], object]) -> Prepared:
     if config.resume is None:
         folder.check_free()
     else:
@@ -186,14 +194,18 @@ def _prepared(config: TrainConfig, folder: RunFolder) -> Prepared:
     env = checked_env(config)
     if config.resume is None:
         resumed = Resumed(build_model(config, env), None, {}, [])
-        folder.claim()
     else:
         resumed = resume_model(config, env)
+    begin()
+    if config.resume is None:
+        folder.claim()
     model = resumed.model
     progress = folder.progress(resumed.rows)
     model.set_logger(folder.logger(progress, config.tensorboard))
     checkpoints = Checkpoints(folder.path, progress, config, resumed.snapshot)
     folder.begin(model, config, resumed.summary | {"steps": model.num_timesteps})
+    if config.tensorboard:
+        write_settings(folder.path, config)
     return Prepared(config, folder, env, model, checkpoints, resumed.remarks)
 
 
@@ -231,7 +243,7 @@ def evaluation_delays(config: TrainConfig, env: Any) -> tuple[int, ...]:
 
 
 def evaluate(prepared: Prepared, console: Console | None = None) -> None:
-    """Evaluate over the delays: ``evaluation.json`` and its figure.
+    """Evaluate over the delays: ``evaluation.json``, its figure; and for TensorBoard.
 
     :param console: where to print the table, if anywhere
     :raises UserError: if the disk is full, for example
@@ -253,32 +265,24 @@ def evaluate(prepared: Prepared, console: Console | None = None) -> None:
             )
         figure = None if task is None else success_figure(results, task)
         write_evaluation(folder.path, results, figure=figure)
+        if config.tensorboard:
+            log_outcome(model, folder, results, figure)
     if console is not None:
         print_table(results, "delay" if task is None else task.delay_name, console)
 
 
-def read_config(args: Sequence[str] | None) -> TrainConfig:
-    """The configuration of the command line, on top of a run's for ``--config`` and ``--resume``.
-
-    :raises ValueError, OSError: if there is no such run, or what a resumed one is would change
-    """
-
-    def flags(before: TrainConfig) -> TrainConfig:
-        return parse(TrainConfig, args, before, script="train")
-
-    config = parse(TrainConfig, args, script="train")
-    if config.resume is not None and config.config is not None:
-        raise ValueError(
-            f"config={str(config.config)!r} must be left out: a resumed run has settings already"
-        )
-    if config.resume is not None:
-        run_dir, before = config.resume, config_of(config.resume)
-        config = on_top(before, flags)
-        check_unchanged(config, before)
-        read_trained_on(run_dir)  # refuses to import the environment from the folder itself
-    elif config.config is not None:
-        config = on_top_of_stored(config.config, flags)
-    return config
+def log_outcome(
+    model: RecurrentPPO, folder: RunFolder, results: Sequence[DelayResult], success: Figure | None
+) -> None:
+    """Log what came of a run for TensorBoard, with figures of its training and its attractors."""
+    history = read_history(folder.path)
+    task = task_of(model.get_env())
+    figures = {} if success is None else {"success": success}
+    if history.told:
+        figures["training"] = history_figure(history)
+    if task is not None and has_cues(task):
+        figures["attractors"] = attractor_figure(portray(Agent(model), task), history)
+    write_outcome(folder.path, model.num_timesteps, history, results, figures)
 
 
 def main(args: Sequence[str] | None = None) -> None:
@@ -286,21 +290,19 @@ def main(args: Sequence[str] | None = None) -> None:
 
     :param args: the command line; that of the process if absent
     """
+    with ExitStack() as stack:
+        with one_line_errors():
+            asked = read_command(args)
+            config = asked.run
+            following = tracked(asked.track, config.folder, config)
+            prepared = prepare(config, lambda: stack.enter_context(following))
+        stack.callback(prepared.folder.unlock)
+        run(prepared)
+
+
+def run(prepared: Prepared) -> None:
+    """Train and evaluate, and say how it goes."""
     console = Console(highlight=False, soft_wrap=True)
-    with one_line_errors():
-        config = read_config(args)
-        prepared = prepare(config)
-    try:
-        run(prepared, console)
-    finally:
-        prepared.folder.unlock()
-
-
-def run(prepared: Prepared, console: Console) -> None:
-    """Train and evaluate, and say how it goes.
-
-    :param console: where to say it
-    """
     config, folder, env, model, _, remarks = prepared
     task = task_of(env)
     layers = f"{'double ' if config.double else ''}{config.cell.upper()} of {config.hidden_size}"

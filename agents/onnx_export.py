@@ -4,17 +4,13 @@ import importlib.util
 import json
 import warnings
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from gymnasium import spaces
 from stable_baselines3.common.base_class import BaseAlgorithm
-from torch import Tensor, nn
 
 from .agent import Agent
+from .exported_step import ExportedStep
 from .policies import MlpRnnPolicy
-from .policy_step import Observation
 from .whole_file import whole_file
 
 NEEDED = ("onnx", "onnxscript")  # what torch.onnx.export imports
@@ -47,23 +43,17 @@ def export_onnx(source: Agent | MlpRnnPolicy | BaseAlgorithm, path: str | Path) 
         )
     agent = source if isinstance(source, Agent) else Agent(source)
     described = agent.describe()
-    graph = _OneStep(agent).eval()
-    seen = _blank(agent)
-    # Two rows, since torch takes a size of 1 for a constant; and a copy each, since it takes two
-    # arguments that are one tensor for a single input.
-    h, c = (part.clone() for part in agent.step.initial_state(2))
-    n = torch.export.Dim("n")
-    keys = list(seen) if isinstance(seen, dict) else []
+    step = ExportedStep(agent)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's exporter deprecates itself
         program = torch.onnx.export(
-            graph,
-            (seen, h, c),
+            step,
+            step.blank,
             dynamo=True,
             verbose=False,
-            input_names=[*([f"observation.{key}" for key in keys] or ["observation"]), "h", "c"],
-            output_names=[*graph.names, "next_h", "next_c"],
-            dynamic_shapes=({key: {0: n} for key in keys} or {0: n}, {1: n}, {1: n}),
+            input_names=step.input_names,
+            output_names=step.output_names,
+            dynamic_shapes=step.dynamic_shapes,
         )
     assert program is not None
     model = program.model_proto
@@ -73,58 +63,3 @@ def export_onnx(source: Agent | MlpRnnPolicy | BaseAlgorithm, path: str | Path) 
         model.metadata_props.add(key=name, value=json.dumps(described[name]))
     with whole_file(Path(path)) as partial:
         partial.write_bytes(model.SerializeToString())
-
-
-class _OneStep(nn.Module):
-    """The graph: ``(observation, h, c) -> (action, logits where there are some, h, c)``."""
-
-    def __init__(self, agent: Agent) -> None:
-        super().__init__()
-        self.policy = agent.policy
-        self.step = agent.step
-        self.continuous = isinstance(agent.action_space, spaces.Box)
-
-    @property
-    def names(self) -> list[str]:
-        """What it returns before the memory."""
-        return ["action"] if self.continuous else ["action", "logits"]
-
-    def forward(self, observation: Observation, h: Tensor, c: Tensor) -> tuple[Tensor, ...]:
-        trunk, state = self.step.advance(self.step.features(observation), (h, c))
-        scores = self.step.scores(trunk)
-        action = _performed(self.policy, scores).reshape(
-            -1, *(self.policy.action_space.shape or ())
-        )
-        return (action, *state) if self.continuous else (action, scores, *state)
-
-
-def _performed(policy: MlpRnnPolicy, scores: Tensor) -> Tensor:
-    """The greedy action in the environment's own range, in operations that ONNX has.
-
-    :param scores: logits, or the mean of a Gaussian [N, ...]
-    """
-    space = policy.action_space
-    if isinstance(space, spaces.Discrete):
-        return scores.argmax(dim=-1)
-    if isinstance(space, spaces.MultiDiscrete):
-        parts = torch.split(scores, space.nvec.flatten().tolist(), dim=-1)
-        return torch.stack([part.argmax(dim=-1) for part in parts], dim=-1)
-    if isinstance(space, spaces.MultiBinary):
-        return scores.sigmoid().round()
-    low, high = (torch.as_tensor(end).flatten().to(scores) for end in (space.low, space.high))
-    if policy.squash_output:
-        return low + 0.5 * (scores.tanh() + 1.0) * (high - low)
-    return scores.clamp(low, high)
-
-
-def _blank(agent: Agent) -> Observation:
-    """Two observations of nothing but zeros."""
-
-    def zeros(space: spaces.Space[Any]) -> Any:
-        return np.zeros((2, *(space.shape or ())), space.dtype)
-
-    space = agent.observation_space
-    blank: Any = zeros(space)
-    if isinstance(space, spaces.Dict):
-        blank = {key: zeros(part) for key, part in space.items()}
-    return agent.policy.obs_to_tensor(blank)[0]

@@ -97,6 +97,7 @@ class AgentJob:
             "warmup_seconds": round(warmup_seconds, 2),
             "training_seconds": round(trained.training_seconds, 2),
             "success": {str(row.delay): row.success_rate for row in results},
+            "return": {str(row.delay): row.mean_return for row in results},
             "certificate": certificate,
         }
 

@@ -12,6 +12,7 @@ from .result import DelayResult
 from .run_folder import (
     TrainedOn,
     check_writable,
+    read_evaluation,
     read_sections,
     read_trained_on,
     write_evaluation,
@@ -43,6 +44,7 @@ __all__ = [
     "history_figure",
     "portray",
     "print_table",
+    "read_evaluation",
     "read_history",
     "read_sections",
     "read_trained_on",

@@ -53,8 +53,6 @@ def render_report(
     :param replays: episodes to step through
     :param sections: of the run's ``config.json``: name -> field -> value
     """
-    policy = agent.policy
-    width = policy.lstm_hidden_state_shape[2]
     pages = Environment(
         loader=FileSystemLoader(PAGE),
         autoescape=True,
@@ -64,7 +62,7 @@ def render_report(
     )
     pages.filters["grouped"] = grouped
     return pages.get_template("report.html").render(
-        agent=f"{'double ' if policy.double_layers else ''}{policy.cell.upper()} of {width}",
+        agent=network(agent),
         env=trained_on.env.removeprefix("warmrl.envs:"),
         delay_name="delay" if task is None else task.delay_name,
         verdict=verdict(results, task),
@@ -83,6 +81,13 @@ def render_report(
             for name, section in (sections or {}).items()
         },
     )
+
+
+def network(agent: Agent) -> str:
+    """An agent's network in a few words."""
+    policy = agent.policy
+    double = "double " if policy.double_layers else ""
+    return f"{double}{policy.cell.upper()} of {policy.lstm_hidden_state_shape[2]}"
 
 
 def verdict(results: Sequence[DelayResult], task: MemoryTask | None) -> str:

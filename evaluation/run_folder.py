@@ -71,6 +71,24 @@ def read_sections(run_dir: str | Path) -> dict[str, dict[str, Any]]:
     return {name: config[name] for name in SECTIONS if isinstance(config.get(name), dict)}
 
 
+def read_evaluation(run_dir: str | Path) -> tuple[list[DelayResult], Certificate | None]:
+    """What :func:`write_evaluation` wrote of a run.
+
+    :return: the sweep, empty if there was none, and the certificate, whose reason is not kept
+    :raises ValueError: if the file is damaged
+    """
+    path = Path(run_dir) / RESULTS_FILE
+    if not path.is_file():
+        return [], None
+    try:
+        data = json.loads(path.read_text())
+        found = data["certificate"]
+        certificate = None if found is None else Certificate(**found, reason="")
+        return [DelayResult(**row) for row in data["results"]], certificate
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"{path} must be what evaluate.py writes: {error!r}") from error
+
+
 def _check_module(env: str, module: str, folder: Path) -> None:
     """Refuse a module that would come from the run, or a package above it would."""
     names = module.split(".")

@@ -49,6 +49,7 @@ def test_links_of_the_readme_lead_to_pages() -> None:
     assert "](contributing.md)" in on_site("index.md")
     assert "](images/horizon.png)" in on_site("index.md")
     assert "](examples.md#callbackspy)" in on_site("stable-baselines3.md")
+    assert "test_notebookspy" not in on_site("comparison.md")  # a test is on no page
 
 
 def test_every_example_is_listed() -> None:

@@ -10,11 +10,12 @@ from warmrl.envs import TASKS
 from warmrl.evaluate import EvaluateConfig
 from warmrl.sweep import SweepConfig, definition_of
 from warmrl.tests.pages import PAGES, ROOT, blocks
-from warmrl.training import TrainConfig
+from warmrl.training import TrainCommand
 
 RUN_BY = {
     "README.md": "test_readme.py",
     "docs/export.md": "agents/test_export_page.py",
+    "docs/sharing.md": "sharing/test_hub.py",
     "docs/stable-baselines3.md": "examples/test_sb3_page.py",
     "docs/sweeps.md": "test_sweeps_page.py",
     "docs/your-environments.md": "test_your_environments_page.py",
@@ -57,7 +58,7 @@ def test_a_command_is_understood(page: str, script: str, arguments: str) -> None
     if script == "sweep":
         assert definition_of(parse(SweepConfig, words, script="sweep")).score == "success"
         return
-    config = parse(TrainConfig, words, script="train")
+    config = parse(TrainCommand, words, script="train")
     if config.env in TASKS:
         TASKS[config.env](**config.env_arguments)
 

@@ -3,6 +3,7 @@
 from .build import build_env, build_model, left_out, task_of
 from .callbacks import StopWhenSolved, consolidation, stop_when_solved
 from .checkpoints import Checkpoints
+from .command import TrainCommand, read_command
 from .config import TrainConfig
 from .cut_short import keep_what_was_learned
 from .progress_bar import ProgressBar
@@ -16,6 +17,8 @@ from .settings import (
     with_settings,
     without_environment,
 )
+from .tensorboard import write_outcome, write_settings
+from .tracking import tracked
 from .writing import writing
 
 __all__ = [
@@ -24,6 +27,7 @@ __all__ = [
     "Resumed",
     "RunFolder",
     "StopWhenSolved",
+    "TrainCommand",
     "TrainConfig",
     "build_env",
     "build_model",
@@ -35,11 +39,15 @@ __all__ = [
     "left_out",
     "on_top",
     "on_top_of_stored",
+    "read_command",
     "resume_model",
     "stop_when_solved",
     "stored_config",
     "task_of",
+    "tracked",
     "with_settings",
     "without_environment",
+    "write_outcome",
+    "write_settings",
     "writing",
 ]

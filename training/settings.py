@@ -5,10 +5,12 @@ import difflib
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .config import PLACES, TrainConfig
 from .run_folder import CONFIG_FILE
+
+Config = TypeVar("Config", bound=TrainConfig)
 
 LISTED_TWICE = ("length", "delay", "env_wrapper")  # among the environment's arguments, too
 OF_THE_ENVIRONMENT = ("length", "delay", "env_kwargs", "env_wrapper", "eval_delays")
@@ -80,7 +82,7 @@ def with_settings(config: TrainConfig, settings: Mapping[str, Any]) -> TrainConf
     return dataclasses.replace(config, **{"env_kwargs": config.env_kwargs | arguments, **changed})
 
 
-def on_top(before: TrainConfig, flags: Callable[[TrainConfig], TrainConfig]) -> TrainConfig:
+def on_top(before: Config, flags: Callable[[Config], Config]) -> Config:
     """Settings, and on top of them those that the command line has a flag for.
 
     :param flags: reads the command line, given what holds where it has none
@@ -92,19 +94,16 @@ def on_top(before: TrainConfig, flags: Callable[[TrainConfig], TrainConfig]) -> 
     return dataclasses.replace(changed, env_kwargs=before.env_kwargs)
 
 
-def on_top_of_stored(source: Path, flags: Callable[[TrainConfig], TrainConfig]) -> TrainConfig:
-    """The settings of ``--config``, with the flags on top, as :func:`on_top` reads them.
+def on_top_of_stored(stored: Config, flags: Callable[[Config], Config]) -> Config:
+    """Settings of ``--config``, with the flags on top, as :func:`on_top` reads them.
 
     With another environment, nothing that belonged to the old one is taken over.
-
-    :raises FileNotFoundError, ValueError: see :func:`stored_config`
     """
-    stored = stored_config(source)
     config = on_top(stored, flags)
     return config if config.env == stored.env else on_top(without_environment(stored), flags)
 
 
-def without_environment(config: TrainConfig) -> TrainConfig:
+def without_environment(config: Config) -> Config:
     """The same settings, but at their defaults those that belong to an environment."""
     defaults = TrainConfig()
     own = {name: getattr(defaults, name) for name in OF_THE_ENVIRONMENT}

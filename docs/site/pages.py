@@ -48,7 +48,7 @@ def _link(found: re.Match[str], folder: Path, page_folder: Path) -> str:
     path = Path(os.path.normpath(folder / target))
     if not (ROOT / path).exists():
         return found[0]
-    if path.parent.name == "examples":
+    if path.parent == Path("examples"):
         path, anchor = Path("examples"), f"#{path.name.replace('.', '')}"
     path = Path(PAGES.get(str(path), path))
     if path.parts[0] != "docs":

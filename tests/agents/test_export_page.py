@@ -18,9 +18,11 @@ def test_its_python_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.chdir(tmp_path)
     make_run(tmp_path / "runs/TMaze-v0-gru-frame-0", length=3)
     names: dict[str, Any] = {"env": gym.make("warmrl/TMaze-v0", length=3)}
-    export, use = blocks("docs/export.md", "python")
+    export, *uses = blocks("docs/export.md", "python")
     exec(compile(export, "export.md", "exec"), names)
-    exec(compile(use, "export.md", "exec"), names)
-    assert names["done"]
-    assert names["h"].any()
-    assert names["logits"].shape == (1, 4)
+    assert len(uses) == 2
+    for use in uses:
+        exec(compile(use, "export.md", "exec"), names)
+        assert names["done"]
+        assert names.pop("logits").shape == (1, 4)
+        assert names["h"].any()

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from warmrl.train import read_config
-from warmrl.training import TrainConfig, stored_config
+from warmrl.training import TrainConfig, read_command, stored_config
 
 RUN = TrainConfig(length=(3, 5), env_kwargs={"stochasticity": "0.25"}, cell="lstm", seed=4)
 FOREIGN = TrainConfig(env="CartPole-v1", env_wrapper=("a.B",), env_kwargs={"delay": 7})
@@ -34,20 +33,20 @@ def test_every_setting_comes_back(tmp_path: Path, config: TrainConfig, file: str
 
 def test_flags_win(tmp_path: Path) -> None:
     source = ["--config", str(stored(tmp_path, RUN))]
-    config = read_config([*source, "--seed", "5", "--length", "9"])
+    config = read_command([*source, "--seed", "5", "--length", "9"])
     assert (config.cell, config.seed, config.length) == ("lstm", 5, (9,))
     assert config.env_arguments == {"length": 9, "stochasticity": 0.25}
     assert config.folder == Path("runs/TMaze-v0-lstm-frame-5")
-    other = read_config([*source, "--env-kwargs", "observe_previous", "False"])
+    other = read_command([*source, "--env-kwargs", "observe_previous", "False"])
     assert other.env_arguments == {"length": (3, 5), "observe_previous": False}
-    assert read_config([*source, "--cell", "gru"]).cell == "gru"  # a default, but given
+    assert read_command([*source, "--cell", "gru"]).cell == "gru"  # a default, but given
 
 
 def test_another_environment_has_its_own_arguments(tmp_path: Path) -> None:
     source = ["--config", str(stored(tmp_path, RUN)), "--env", "warmrl/CopyFirst-v0"]
-    assert read_config(source).env_arguments == {}
-    assert read_config([*source, "--delay", "6"]).env_arguments == {"delay": 6}
-    assert read_config(source).cell == "lstm"
+    assert read_command(source).env_arguments == {}
+    assert read_command([*source, "--delay", "6"]).env_arguments == {"delay": 6}
+    assert read_command(source).cell == "lstm"
 
 
 def test_a_file_by_hand_needs_only_some_settings(tmp_path: Path) -> None:

@@ -27,7 +27,8 @@ from typing import Any
 import coverage
 import pytest
 import tyro
-from mutants import Mutant, sample
+
+from warmrl.benchmarks.mutants import Mutant, sample
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("agents", "envs", "warmup")
@@ -150,9 +151,8 @@ def tried(mutant: Mutant | None, tests: Sequence[str], seconds: float) -> str:
             path = ROOT / mutant.path
             name = ".".join(("warmrl", *Path(mutant.path).with_suffix("").parts))
             if mutant.path in COMPILED:
-                import numba
-
-                numba.config.CACHE_DIR = tempfile.mkdtemp(prefix="mutant")
+                settings = importlib.import_module("numba.core.config")
+                settings.__dict__["CACHE_DIR"] = tempfile.mkdtemp(prefix="mutant")
             assert name not in sys.modules, "a module is loaded before its fault is planted"
             sys.meta_path.insert(0, Planted(name, str(path), mutant.source(ROOT)))
         return int(pytest.main([*OPTIONS, *tests]))

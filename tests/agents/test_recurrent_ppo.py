@@ -163,6 +163,23 @@ def test_packed_minibatches_are_evaluated_as_padded_ones(
             torch.testing.assert_close(packed_, padded, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_a_policy_that_goes_too_far_is_stopped_and_said(
+    verbose: int, random_vec_env: VecEnvFactory, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first minibatch of the second pass is the first with another policy than played."""
+    settings = {"learning_rate": 0.1, "target_kl": 1e-6, "n_epochs": 5, "batch_size": 24}
+    model = make(RecurrentPPO, random_vec_env(), verbose=verbose, **settings).learn(24)
+    said = [line for line in capsys.readouterr().out.splitlines() if "Early stopping" in line]
+    assert len(said) == verbose
+    assert all(line.startswith("Early stopping at step 1: KL ") for line in said)
+    assert model._n_updates == 2
+    log = log_of(model)
+    assert log["train/approx_kl"] > 1e-6  # of the last pass, not of both
+    first = make(RecurrentPPO, random_vec_env(), **settings | {"n_epochs": 1}).learn(24)
+    assert log_of(first)["train/approx_kl"] == pytest.approx(0, abs=1e-6)
+
+
 def test_rewards_are_scaled_before_bootstrapping(random_vec_env: VecEnvFactory) -> None:
     def rollout(**kwargs: Any) -> dict[str, np.ndarray[Any, Any]]:
         watcher = Watcher()

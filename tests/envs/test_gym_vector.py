@@ -139,3 +139,12 @@ def test_actions_may_be_reused_by_the_caller() -> None:
     env.step(actions)
     actions[0] = 1
     assert env.step(np.array([0]))[0][0, 0] == 1
+
+
+def test_a_vector_environment_has_one_unless_told_otherwise() -> None:
+    assert MemoryVectorEnv("warmrl/TMaze-v0").num_envs == 1
+
+
+def test_frames_are_played_at_a_speed_to_follow() -> None:
+    for kind in (MemoryEnv, MemoryVectorEnv):
+        assert kind("warmrl/TMaze-v0").metadata["render_fps"] == 4

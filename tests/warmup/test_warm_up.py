@@ -288,7 +288,7 @@ def test_a_warm_up_that_diverges_begins_again_with_smaller_steps() -> None:
 def test_what_is_broken_from_the_start_is_not_tried_again() -> None:
     rnn = seeded(nn.GRU, 5, 8)
     with torch.no_grad():
-        rnn.weight_hh_l0.fill_(torch.nan)
+        next(rnn.parameters()).fill_(torch.nan)
     with pytest.raises(ValueError, match="states holds NaN or infinite values"):
         warm_up(rnn, noise(), SHORT)
 

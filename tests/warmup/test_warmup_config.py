@@ -1,10 +1,19 @@
 """Settings of a warm-up: what they refuse, the paper's, and new drives."""
 
+from dataclasses import asdict
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from warmrl.warmup import Trajectories, WarmupConfig, WarmupResult, warm_up
+from warmrl.warmup import (
+    ConsolidationConfig,
+    LocalStabilityConfig,
+    Trajectories,
+    WarmupConfig,
+    WarmupResult,
+    warm_up,
+)
 from warmrl.warmup.drives import DRIVES, register_drive
 from warmrl.warmup.networks import Network
 
@@ -16,6 +25,25 @@ def test_the_papers_settings() -> None:
     assert (config.max_drive_steps, config.drive_growth, config.target) == (200, 10, 0.95)
     assert (config.settle, config.margin, config.anneal) == (0.0, None, False)
     assert config.seed == 3
+
+
+def test_the_settings_that_were_measured_are_the_defaults() -> None:
+    """What docs/benchmarks.md was made with."""
+    descent = {"drive": "frame", "n_steps": 200, "learning_rate": 1e-2, "anneal": False}
+    descent |= {"batch_size": 32, "max_grad_norm": 1.0, "partial": True, "cut": "log_uniform"}
+    descent |= {"eps": 1e-4, "vaa_states": 200, "vaa_steps": 200, "seed": 0}
+    own = {"max_drive_steps": 200, "drive_growth": 1, "target": 0.95, "margin": 1.0, "settle": 10.0}
+    assert asdict(WarmupConfig()) == descent | own
+    radii = {"time_radius": 1.0, "depth_radius": 1.0}
+    assert asdict(LocalStabilityConfig()) == descent | radii
+    rest = {"n_steps": 200, "learning_rate": 1e-3, "anchor": 1.0, "batch_size": 128, "noise": 0.1}
+    rest |= {"max_hold_steps": 40, "max_drift_steps": 200, "max_grad_norm": 1.0, "seed": 0}
+    assert asdict(ConsolidationConfig()) == rest
+
+
+def test_the_smallest_settings_are_settings() -> None:
+    WarmupConfig(n_steps=1, batch_size=2, vaa_states=1, vaa_steps=1, max_drive_steps=1)
+    ConsolidationConfig(n_steps=1, batch_size=1, max_hold_steps=1, max_drift_steps=0, noise=0)
 
 
 def test_a_new_drive_is_available_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

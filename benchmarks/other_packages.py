@@ -17,10 +17,12 @@ from rich.console import Console
 from rich.table import Table
 
 from warmrl.benchmarks.agent_job import QUICK, AgentJob
-from warmrl.benchmarks.study import QuickStudy, Row, grouped, with_interval
+from warmrl.benchmarks.study import QuickStudy
 from warmrl.benchmarks.variants import variants
 from warmrl.checks import check_choice
 from warmrl.command_line import one_line_errors, parse
+from warmrl.evaluation.interquartile import with_interval
+from warmrl.sweeps.rows import Row, grouped
 from warmrl.training import TrainConfig
 
 ONE_HOT = ("minigrid.wrappers.OneHotPartialObsWrapper",)

@@ -10,7 +10,7 @@ from rich.console import Console
 from warmrl.benchmarks import agent_job, other_packages
 from warmrl.benchmarks.agent_job import AgentJob
 from warmrl.benchmarks.other_packages import ENVIRONMENTS, OtherPackages, show_returns
-from warmrl.benchmarks.study import read_rows
+from warmrl.sweeps.rows import read_rows
 from warmrl.training import build_env
 
 TINY: dict[str, Any] = agent_job.QUICK | {"n_envs": 2, "n_steps": 16, "total_timesteps": 32}

@@ -30,7 +30,7 @@ from warmrl.sweeps.rows import Row, grouped
 from warmrl.training import TrainConfig
 
 COLD: dict[str, Any] = {"consolidate": False, "solved_rollouts": 75}
-CERTIFY_STEPS = 600_000  # the slowest GRUs take that long to come to rest, bit by bit
+CERTIFY_STEPS = 200_000  # for a cue, after which it counts as undecided
 
 
 @dataclass

@@ -19,6 +19,8 @@ from warmrl.command_line import one_line_errors, parse
 from warmrl.envs.registration import make_task
 from warmrl.training import TrainConfig
 
+PRACTICE = 40  # rollouts after it is solved: eight memories move for longer than two
+
 
 @dataclass
 class Recall(Study):
@@ -69,6 +71,7 @@ class Recall(Study):
                     cell=cell,
                     warmup=warmup,
                     total_timesteps=self.total_timesteps,
+                    solved_rollouts=PRACTICE,
                     seed=seed,
                 ),
                 self.delays,

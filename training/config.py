@@ -120,7 +120,7 @@ class TrainConfig:
     """Environment steps, at most."""
     stop_when_solved: bool = True
     """Stop a while after the success rate has reached 0.99, if the environment reports one."""
-    solved_rollouts: int = 40
+    solved_rollouts: int = 10
     """Rollouts of that while; below 0.95 the task counts as not solved any more."""
     consolidate: bool = True
     """Whether, once solved, the states in which the agent waits are made attractors at the end."""

@@ -58,6 +58,8 @@ def test_a_command_is_understood(page: str, script: str, arguments: str) -> None
     if script == "sweep":
         assert definition_of(parse(SweepConfig, words, script="sweep")).score == "success"
         return
+    if "--track" in words:
+        pytest.importorskip("wandb")
     config = parse(TrainCommand, words, script="train")
     if config.env in TASKS:
         TASKS[config.env](**config.env_arguments)

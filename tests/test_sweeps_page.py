@@ -19,4 +19,4 @@ def test_a_table_is_read(
         row = {"key": f"cell=gru/seed-{seed}", "group": "cell=gru", "solved_at": solved}
         append_row(folder / "results.jsonl", row | {"score": seed / 2, "success": {"3": seed / 2}})
     exec(compile(code, "docs/sweeps.md", "exec"), {})
-    assert capsys.readouterr().out.splitlines()[-1].split() == ["cell=gru", "0.5", "20.0"]
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["cell=gru", "0.5", "20"]

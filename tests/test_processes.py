@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def test_no_process_outlives_its_parent(number: signal.Signals, tmp_path: Path) 
         [sys.executable, "-c", BEGIN, str(tmp_path)],
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # as in a terminal
     )
     while program.poll() is None and not (tmp_path / "pids").is_file():
         time.sleep(0.02)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -293,6 +294,7 @@ def test_as_a_module_interrupted() -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # as in a terminal
     )
     log = Path("run/progress.csv")
     while program.poll() is None and not (log.is_file() and len(log.read_text().split()) > 4):

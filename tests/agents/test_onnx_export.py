@@ -21,8 +21,11 @@ onnx, _, onnxruntime = (
 
 PolicyFactory: TypeAlias = Callable[..., MlpRnnPolicy]
 Observations: TypeAlias = Callable[[str, int, int], list[Any]]
-SHAPES = [(cell, True, 2, True) for cell in CELLS]
-SHAPES += [("lstm", False, 1, False), ("gru", True, 1, False), ("gru", False, 2, True)]
+FURTHER = [("lstm", False, 1, False), ("gru", True, 1, False), ("gru", False, 2, True)]
+SHAPES = [
+    *((cell, True, 2, True) for cell in CELLS),
+    *(pytest.param(*shape, marks=pytest.mark.slow) for shape in FURTHER),
+]
 
 
 class Runtime:

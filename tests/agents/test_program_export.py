@@ -18,8 +18,11 @@ from warmrl.tests.test_evaluate_script import make_run
 
 PolicyFactory: TypeAlias = Callable[..., MlpRnnPolicy]
 Observations: TypeAlias = Callable[[str, int, int], list[Any]]
-SHAPES = [(cell, True, 2, True) for cell in CELLS]
-SHAPES += [("lstm", False, 1, False), ("gru", True, 1, False)]
+FURTHER = [("lstm", False, 1, False), ("gru", True, 1, False)]
+SHAPES = [
+    *((cell, True, 2, True) for cell in CELLS),
+    *(pytest.param(*shape, marks=pytest.mark.slow) for shape in FURTHER),
+]
 
 STRANGER = """
 import sys, torch

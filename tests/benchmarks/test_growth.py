@@ -8,6 +8,7 @@ import pytest
 from warmrl.benchmarks.growth import Growth, exponent, main
 
 
+@pytest.mark.slow
 def test_it_prints_a_table_and_draws_a_figure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

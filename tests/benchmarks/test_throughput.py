@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("cell", ["gru", pytest.param("lstm", marks=pytest.mark.slow)])
 def test_it_prints_a_table_and_writes_its_numbers(cell: str, tmp_path: Path) -> None:
     script = Path(__file__).parents[2] / "benchmarks" / "throughput.py"
     options = {"length": 3, "hidden": 4, "n-envs": 2, "n-steps": 6, "epochs": 1, "repeats": 2}

@@ -5,15 +5,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils.rnn import PackedSequence
 
 from .bistable_loop import bistable_loop
-from .cells import Cell, Weights, WeightShape, register_cell
-from .compiled import can_run_compiled
+from .cells import Weights, WeightShape, register_cell
+from .compiled_cell import CompiledCell
 
 
 @register_cell("brc")
-class BRC(Cell):
+class BRC(CompiledCell):
     """Bistable recurrent cell: a unit sees the others through the layers above only::
 
         c = sigmoid(U_c x + w_c * h + b_c)        a = 1 + tanh(U_a x + w_a * h + b_a)
@@ -28,11 +27,7 @@ class BRC(Cell):
         "weight_hh": WeightShape("gate", 2),
         "bias_ih": WeightShape("gate", 3),
     }
-
-    @staticmethod
-    def compiled(x: Tensor | PackedSequence) -> bool:
-        """All sequences on a CPU; see :meth:`Cell.compiled`."""
-        return can_run_compiled(x)
+    compiled_loop = staticmethod(bistable_loop)
 
     @staticmethod
     def modulation(weight_hh: Tensor, h: Tensor) -> Tensor:
@@ -50,15 +45,6 @@ class BRC(Cell):
         update, feedback = torch.sigmoid(to_c), 1 + torch.tanh(to_a)
         candidate = torch.tanh(projected[..., 2 * width :] + feedback * h)
         return candidate + update * (h - candidate), c
-
-    @classmethod
-    def loop(
-        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """A compiled loop where there can be one; see :meth:`Cell.loop`."""
-        if not cls.compiled(x):
-            return super().loop(weights, x, h, c, sizes)
-        return *bistable_loop(cls.project(weights, x), h, weights["weight_hh"], sizes), c
 
 
 @register_cell("nbrc")

@@ -13,7 +13,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from .compiled import ONE, add, as_many_threads_as_torch, compiled, sigmoid, tanh
-from .time_steps import states_at_end, states_before
+from .time_steps import backward_start, states_at_end
 
 
 class BistableLoop(Function):
@@ -52,9 +52,7 @@ class BistableLoop(Function):
     def backward(ctx: Any, of_out: Tensor | None, of_last: Tensor | None) -> tuple[Any, ...]:
         """Gradients with respect to all inputs of :meth:`forward`."""
         h, weight_hh, blocks, out = ctx.saved_tensors
-        of_h = torch.zeros_like(h) if of_last is None else of_last.clone()
-        of_out = torch.zeros_like(out) if of_out is None else of_out.contiguous()
-        before = torch.cat(states_before(h, out.split_with_sizes(ctx.sizes), ctx.sizes))
+        of_h, of_out, before = backward_start(h, out, of_out, of_last, ctx.sizes)
         of_gates, of_n = blocks.new_empty(len(blocks), 2 * h.shape[1]), torch.empty_like(out)
         arrays = (blocks, before, weight_hh.contiguous(), of_out, of_h, of_gates, of_n)
         with as_many_threads_as_torch():

@@ -12,7 +12,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from .compiled import ONE, add, add_and_squash, as_many_threads_as_torch, compiled, tanh
-from .time_steps import states_at_end, states_before
+from .time_steps import backward_start, states_at_end
 
 
 class GRULoop(Function):
@@ -67,10 +67,8 @@ class GRULoop(Function):
         """Gradients with respect to all inputs of :meth:`forward`."""
         x, h, inputs, recurrent, blocks, out = ctx.saved_tensors
         width = h.shape[1]
-        of_h = torch.zeros_like(h) if of_last is None else of_last.clone()
-        of_out = torch.zeros_like(out) if of_out is None else of_out.contiguous()
+        of_h, of_out, before = backward_start(h, out, of_out, of_last, ctx.sizes)
         of_products, of_n = blocks.new_empty(len(x), 3 * width), torch.empty_like(out)
-        before = torch.cat(states_before(h, out.split_with_sizes(ctx.sizes), ctx.sizes))
         with as_many_threads_as_torch():
             _backward(
                 blocks.numpy(),

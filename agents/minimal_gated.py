@@ -5,15 +5,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils.rnn import PackedSequence
 
-from .cells import Cell, Weights, WeightShape, register_cell
-from .compiled import can_run_compiled
+from .cells import Weights, WeightShape, register_cell
+from .compiled_cell import CompiledCell
 from .minimal_gated_loop import mgu_loop
 
 
 @register_cell("mgu")
-class MGU(Cell):
+class MGU(CompiledCell):
     """Minimal gated unit (Zhou et al. 2016, arXiv 1603.09420)::
 
     f = sigmoid(W_f x + U_f h + b_f)        g = tanh(W_h x + U_h (f * h) + b_h)
@@ -27,11 +26,7 @@ class MGU(Cell):
         "bias_ih": WeightShape("gate", 2),
     }
     candidate: ClassVar = 1
-
-    @staticmethod
-    def compiled(x: Tensor | PackedSequence) -> bool:
-        """All sequences on a CPU; see :meth:`Cell.compiled`."""
-        return can_run_compiled(x)
+    compiled_loop = staticmethod(mgu_loop)
 
     @classmethod
     def step(
@@ -43,12 +38,3 @@ class MGU(Cell):
         f = torch.sigmoid(x_f + F.linear(h, to_f))
         g = torch.tanh(x_g + F.linear(f * h, to_g))
         return h + f * (g - h), c
-
-    @classmethod
-    def loop(
-        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """A compiled loop where there can be one; see :meth:`Cell.loop`."""
-        if not cls.compiled(x):
-            return super().loop(weights, x, h, c, sizes)
-        return *mgu_loop(cls.project(weights, x), h, weights["weight_hh"], sizes), c

@@ -13,7 +13,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from .compiled import ONE, add, add_and_squash, as_many_threads_as_torch, compiled, tanh
-from .time_steps import states_at_end, states_before
+from .time_steps import backward_start, states_at_end
 
 
 class MGULoop(Function):
@@ -47,9 +47,7 @@ class MGULoop(Function):
     def backward(ctx: Any, of_out: Tensor | None, of_last: Tensor | None) -> tuple[Any, ...]:
         """Gradients with respect to all inputs of :meth:`forward`."""
         h, weight_hh, f, g, out = ctx.saved_tensors
-        of_h = torch.zeros_like(h) if of_last is None else of_last.clone()
-        of_out = torch.zeros_like(out) if of_out is None else of_out.contiguous()
-        before = torch.cat(states_before(h, out.split_with_sizes(ctx.sizes), ctx.sizes))
+        of_h, of_out, before = backward_start(h, out, of_out, of_last, ctx.sizes)
         of_f, of_g = torch.empty_like(f), torch.empty_like(g)
         to_f, to_g = weight_hh.contiguous().chunk(2)
         with as_many_threads_as_torch():

@@ -23,6 +23,26 @@ def states_before(first: Tensor, after: Sequence[Tensor], sizes: Sequence[int]) 
     return [state if n == rows else state[:n] for state, rows, n in before]
 
 
+def backward_start(
+    h: Tensor, out: Tensor, of_out: Tensor | None, of_last: Tensor | None, sizes: Sequence[int]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """What the gradient of a loop with one state begins with.
+
+    :param h: the states before the first step [N, H]
+    :param out: the states after each step [sum of sizes, H]
+    :param of_out: gradient with respect to ``out``, if any
+    :param of_last: gradient with respect to each sequence's last state [N, H], if any
+    :param sizes: sequences running in each step [T]
+    :return: gradients with respect to the last states, to be written, and to ``out``; and the state
+        before each step [sum of sizes, H]
+    """
+    return (
+        torch.zeros_like(h) if of_last is None else of_last.clone(),
+        torch.zeros_like(out) if of_out is None else of_out.contiguous(),
+        torch.cat(states_before(h, out.split_with_sizes(sizes), sizes)),
+    )
+
+
 def states_at_end(after: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
     """The state after each sequence's own last step [N, H]; see :func:`states_before`."""
     ends = [

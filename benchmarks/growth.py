@@ -23,8 +23,9 @@ from rich.progress import track
 from rich.table import Table
 
 from warmrl.agents import RecurrentPPO
+from warmrl.agents.cells import find_cell
 from warmrl.checks import check_choice, check_integer
-from warmrl.command_line import one_line_errors, parse
+from warmrl.command_line import parse
 from warmrl.envs import make_vec_env
 
 
@@ -74,6 +75,7 @@ class Growth:
     """Where the figure is written."""
 
     def __post_init__(self) -> None:
+        find_cell(self.cell)
         for axis in self.axes:
             check_choice("axes", axis, tuple(AXES))
         check_integer("points", self.points, 1)
@@ -158,7 +160,6 @@ def main(args: Sequence[str] | None = None) -> None:
     ]
     points = []
     with (
-        one_line_errors(),
         multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool,
     ):
         for axis, size in track(sizes, "growth"):

@@ -19,7 +19,7 @@ from warmrl.command_line import one_line_errors, parse
 from warmrl.envs.registration import make_task
 from warmrl.training import TrainConfig
 
-PRACTICE = 40  # rollouts after it is solved: eight memories move for longer than two
+PRACTICE = 40  # rollouts after it is solved, of the published runs; fewer were not tried
 
 
 @dataclass

@@ -11,11 +11,9 @@ from .resume import Resumed, check_unchanged, config_of, resume_model
 from .run_folder import RunFolder
 from .settings import (
     config_from_json,
-    on_top,
     on_top_of_stored,
     stored_config,
     with_settings,
-    without_environment,
 )
 from .tensorboard import write_outcome, write_settings
 from .tracking import tracked
@@ -37,7 +35,6 @@ __all__ = [
     "consolidation",
     "keep_what_was_learned",
     "left_out",
-    "on_top",
     "on_top_of_stored",
     "read_command",
     "resume_model",
@@ -46,7 +43,6 @@ __all__ = [
     "task_of",
     "tracked",
     "with_settings",
-    "without_environment",
     "write_outcome",
     "write_settings",
     "writing",

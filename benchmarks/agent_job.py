@@ -124,7 +124,8 @@ def show(
 ) -> None:
     """Print success as interquartile mean, its interval, and how many seeds are perfect.
 
-    VAA before and after training, and certificates, are shown where they were asked for.
+    VAA before and after training, and certificates, are shown where they were asked for; delays at
+    which a group was not tested are left out.
     """
     measured = any(row.get("vaa_trained") is not None for row in rows)
     sought = any(row["certificate"] for row in rows)
@@ -140,11 +141,12 @@ def show(
             agent.append(f"{before:.3f} ->\n{after:.3f}")
         if sought:
             agent.append(certified(runs))
-        rates = [[run["success"][str(delay)] for run in runs] for delay in delays]
+        tested = [delay for delay in delays if str(delay) in runs[0]["success"]]
+        rates = [[run["success"][str(delay)] for run in runs] for delay in tested]
         table.add_section()
         table.add_row(
             *agent,
-            "\n".join(f"{delay:,}" for delay in delays),
+            "\n".join(f"{delay:,}" for delay in tested),
             "\n".join(map(with_interval, rates)),
             "\n".join(f"{rate.count(1.0)}/{len(runs)}" for rate in rates),
         )

@@ -8,6 +8,10 @@ Every drive of the warm-up, in double and in single layers, against none::
 
     python benchmarks/horizon.py --warmups frame rollout gaussian none --layers double single \\
         --figure docs/images/drives.png
+
+The other cells::
+
+    python benchmarks/horizon.py --cells mgu brc nbrc --figure docs/images/cells.png
 """
 
 from collections.abc import Sequence
@@ -31,6 +35,7 @@ from warmrl.training import TrainConfig
 
 COLD: dict[str, Any] = {"consolidate": False, "solved_rollouts": 75}
 CERTIFY_STEPS = 200_000  # for a cue, after which it counts as undecided
+COLD_DELAY = 100_000  # cold agents seldom repeat themselves, so every step has to be taken
 
 
 @dataclass
@@ -38,6 +43,7 @@ class Horizon(Study):
     """Train agents at one length, with and without warm-up, and test them at far longer ones.
 
     Cold ones are plain recurrent PPO: neither warmed up nor consolidated, but practised for longer.
+    They are tested up to length 100 000.
     """
 
     length: int = 20
@@ -48,7 +54,7 @@ class Horizon(Study):
     """Warm-ups."""
     layers: tuple[Layers, ...] = ("double",)
     """Double layers, of which half is warmed up, or single ones."""
-    delays: tuple[int, ...] = (20, 200, 2_000, 20_000, 100_000)
+    delays: tuple[int, ...] = (20, 200, 2_000, 20_000, 100_000, 1_000_000)
     """Lengths tested."""
     figure: Path = Path("docs/images/horizon.png")
     """Where the figure is written."""
@@ -57,6 +63,11 @@ class Horizon(Study):
     def variants(self) -> list[Variant]:
         """The networks compared."""
         return list(variants(self.cells, self.warmups, self.layers))
+
+    def delays_of(self, variant: Variant) -> tuple[int, ...]:
+        """Lengths at which a network is tested."""
+        longest = COLD_DELAY if variant.warmup == "none" else max(self.delays)
+        return tuple(delay for delay in self.delays if delay <= longest)
 
     def jobs(self) -> list[AgentJob]:
         """All runs of the study.
@@ -72,7 +83,7 @@ class Horizon(Study):
                     **variant.settings,
                     **(COLD if variant.warmup == "none" else {}),
                 ),
-                self.delays,
+                self.delays_of(variant),
                 CERTIFY_STEPS if variant.warmup != "none" else 0,
             )
             for seed in range(self.seeds)
@@ -88,13 +99,14 @@ def draw(rows: Sequence[Row], study: Horizon) -> Figure:
     groups = grouped(rows)
     for offset, variant in enumerate(study.variants):
         runs = groups[variant.name]
-        perfect = [sum(run["success"][str(delay)] == 1.0 for run in runs) for delay in study.delays]
+        delays = study.delays_of(variant)
+        perfect = [sum(run["success"][str(delay)] == 1.0 for run in runs) for delay in delays]
         tests = [stats.binomtest(count, len(runs)) for count in perfect]
         intervals = [test.proportion_ci(method="wilson") for test in tests]
         shares = np.array([test.statistic for test in tests])
         reach = np.array([[ci.low, ci.high] for ci in intervals]).T
         axes.errorbar(
-            np.array(study.delays) * 1.06**offset,  # side by side, so that none hides another
+            np.array(delays) * 1.06**offset,  # side by side, so that none hides another
             shares,
             yerr=np.abs(reach - shares),
             ls=variant.dashes,

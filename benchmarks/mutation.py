@@ -41,7 +41,10 @@ LIBRARIES = (
     *("torch", "sb3_contrib", "gymnasium", "hypothesis", "scipy.stats", "numba", "tyro", "rich"),
     *("matplotlib.pyplot", "safetensors.torch", "array_api_compat.torch", "torch.onnx"),
 )
-COMPILED = ("agents/compiled.py", "agents/gru_loop.py", "agents/lstm_loop.py")
+COMPILED = tuple(
+    f"agents/{name}.py"
+    for name in ("compiled", "gru_loop", "lstm_loop", "minimal_gated_loop", "bistable_loop")
+)
 
 
 @dataclass

@@ -19,8 +19,6 @@ from warmrl.command_line import one_line_errors, parse
 from warmrl.envs.registration import make_task
 from warmrl.training import TrainConfig
 
-PRACTICE = 40  # rollouts after it is solved, of the published runs; fewer were not tried
-
 
 @dataclass
 class Recall(Study):
@@ -71,7 +69,6 @@ class Recall(Study):
                     cell=cell,
                     warmup=warmup,
                     total_timesteps=self.total_timesteps,
-                    solved_rollouts=PRACTICE,
                     seed=seed,
                 ),
                 self.delays,

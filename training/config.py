@@ -82,7 +82,7 @@ class TrainConfig:
     env_wrapper: Wrappers = ()
     """Import paths of Gymnasium wrappers around another package's environment, innermost first.
     For example: minigrid.wrappers.OneHotPartialObsWrapper"""
-    n_envs: int = 128
+    n_envs: int = 32
     """Environments stepped in parallel."""
 
     cell: Cell = "gru"
@@ -107,7 +107,7 @@ class TrainConfig:
     gaussian, a constant N(0, I) input, as published;
     stability, for pre-training to local stability instead;
     none, for no warm-up."""
-    warmup_steps: int = 200
+    warmup_steps: int = 100
     """Gradient steps of the warm-up."""
     stability_radius: float = 1.0
     """Radius of the Jacobians in time and depth that local stability aims at: 1, or 0.5."""
@@ -124,7 +124,7 @@ class TrainConfig:
     """Rollouts of that while; below 0.95 the task counts as not solved any more."""
     consolidate: bool = True
     """Whether, once solved, the states in which the agent waits are made attractors at the end."""
-    learning_rate: float = 1e-3
+    learning_rate: float = 2e-3
     """Step size of Adam."""
     n_steps: int = 128
     """Steps of each environment per rollout; gradients reach back no further."""
@@ -132,7 +132,7 @@ class TrainConfig:
     """Passes over each rollout."""
     n_minibatches: int = 4
     """Minibatches per pass."""
-    gamma: float = 0.99
+    gamma: float = 0.98
     """Discount factor."""
     gae_lambda: float = 0.95
     """Lambda of generalised advantage estimation."""

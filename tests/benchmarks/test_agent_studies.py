@@ -36,8 +36,9 @@ def test_default_runs_keep_names_and_keys() -> None:
     expected = [f"{cell} {warmup}" for cell in ("gru", "lstm") for warmup in ("frame", "none")]
     assert [job.group for job in jobs] == 10 * expected
     config = TrainConfig(length=(20,), cell="gru", warmup="frame", seed=1).to_json()
-    delays = [20, 200, 2_000, 20_000, 100_000]
+    delays = [20, 200, 2_000, 20_000, 100_000, 1_000_000]
     assert jobs[4].key == json.dumps(["gru frame", config, delays, CERTIFY_STEPS, 100])
+    assert jobs[5].delays == tuple(delays[:-1])  # cold
 
 
 def never_again(job: AgentJob) -> Row:
@@ -76,6 +77,7 @@ def test_a_table_with_certificates() -> None:
         {"group": "a", "solved_at": 120_000, "success": perfect, "certificate": {"holds": True}},
         {"group": "a", "solved_at": 140_000, "success": perfect, "certificate": {"holds": False}},
         {"group": "b", "solved_at": None, "success": half},
+        {"group": "c", "solved_at": None, "success": {"20": 0.5}},
     )
     assert lines[:2] == [
         ["a title"],
@@ -86,6 +88,7 @@ def test_a_table_with_certificates() -> None:
         ["100,000", "1.00 [1.00, 1.00]", "2/2"],
         ["b", "0/1", "> 2.0 M", "-", "20", "1.00 [1.00, 1.00]", "1/1"],
         ["100,000", "0.50 [0.50, 0.50]", "0/1"],
+        ["c", "0/1", "> 2.0 M", "-", "20", "0.50 [0.50, 0.50]", "0/1"],
     ]
 
 

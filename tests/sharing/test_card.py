@@ -73,7 +73,7 @@ def test_its_metadata(run: Path) -> None:
         "cycle of 6 steps, found after 38 593 steps",
         "\n![evaluation.png](evaluation.png)\n",
         "917 632 environment steps, solved at 262 144, seed 7.\n",
-        '"learning_rate": 0.001',
+        '"learning_rate": 0.002',
         "| torch | 2.13.0 |\n",
     ],
 )

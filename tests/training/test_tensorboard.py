@@ -71,7 +71,7 @@ def test_settings_are_hyper_parameters(tmp_path: Path) -> None:
     write_settings(tmp_path, config)
     found = hyper_parameters(read(tmp_path))
     assert (found["cell"], found["seed"], found["double"]) == ("lstm", 7, True)
-    assert found["learning_rate"] == pytest.approx(1e-3)
+    assert found["learning_rate"] == pytest.approx(config.learning_rate)
     assert found["length"] == "(3, 5)"
     assert "run_dir" not in found
 

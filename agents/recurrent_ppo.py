@@ -14,6 +14,7 @@ from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..checks import check_integer, check_number, check_positive
+from ..envs import TensorVecEnv
 from .finite import (
     NotFiniteError,
     broken_gradient,
@@ -25,6 +26,7 @@ from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
 from .ppo_loss import Losses, PPOLoss
 from .rollout_step import RolloutStep
 from .sequence_buffer import SequenceBuffer
+from .tensor_rollout import collect_tensors, steps_on_device
 
 
 class RecurrentPPO(sb3_contrib.RecurrentPPO):
@@ -113,10 +115,13 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         """
         if self._last_obs is None:
             raise ValueError("there is no last observation; call learn()")
-        check_finite("observation", self._last_obs, self.num_timesteps)
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
         rollout_buffer.start(self._last_lstm_states)
+        if isinstance(env, TensorVecEnv) and steps_on_device(env, self.policy):
+            callback.on_rollout_start()
+            return collect_tensors(self, env, callback, rollout_buffer, n_rollout_steps)
+        check_finite("observation", self._last_obs, self.num_timesteps)
         callback.on_rollout_start()
         dones = self._last_episode_starts
         fast = RolloutStep(self.policy) if RolloutStep.fits(self.policy) else None

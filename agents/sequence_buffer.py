@@ -116,7 +116,7 @@ class SequenceBuffer:
         obs: Tensor | dict[str, Tensor],
         action: Tensor,
         reward: Tensor,
-        episode_start: npt.NDArray[np.bool_],
+        episode_start: npt.NDArray[np.bool_] | None,
         value: Tensor,
         log_prob: Tensor,
     ) -> None:
@@ -125,7 +125,8 @@ class SequenceBuffer:
         :param obs: what was seen [N, ...]
         :param action: what was done [N, ...]
         :param reward: what it paid [N]
-        :param episode_start: whether the step starts an episode [N]
+        :param episode_start: whether the step starts an episode [N]; ``None`` to say it later, by
+            :meth:`start_episodes`
         :param value: critic's estimate before the step [N] or [N, 1]
         :param log_prob: log-probability of the action [N]
         """
@@ -141,9 +142,23 @@ class SequenceBuffer:
         self._rewards[t].copy_(reward)
         self._values[t].copy_(value.flatten())
         self._log_probs[t].copy_(log_prob)
-        self._episode_starts[t] = episode_start
+        if episode_start is not None:
+            self._episode_starts[t] = episode_start
         self.pos += 1
         self.full = self.pos == self.buffer_size
+
+    def start_episodes(self, starts: npt.NDArray[np.bool_]) -> None:
+        """Say of all steps whether they start an episode [T, N]."""
+        self._episode_starts[:] = starts
+
+    def pay(self, step: Tensor, env: Tensor, rewards: Tensor) -> None:
+        """Add to what some steps paid.
+
+        :param step: which steps [K]
+        :param env: of which environments; each pair is there once [K]
+        :param rewards: how much more [K]
+        """
+        self._rewards[step, env] += rewards
 
     def compute_returns_and_advantage(
         self, last_values: Tensor, dones: npt.NDArray[np.bool_]

@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -51,7 +52,8 @@ class Throughput:
     threads: int = 1
     """Threads of torch."""
     device: str = "cpu"
-    """Device of the networks."""
+    """Device of the networks. Elsewhere than on the CPU our environments step there too, and count
+    as acting."""
     json: Path | None = None
     """Where to write the numbers too."""
 
@@ -118,8 +120,8 @@ def build(config: Throughput) -> list[Measured]:
     }
     width = config.hidden
     head: dict[str, Any] = {"net_arch": []}
-    env: Callable[[], VecEnv] = lambda: make_vec_env(  # noqa: E731
-        "warmrl/TMaze-v0", config.n_envs, seed=0, length=config.length
+    env: Callable[..., VecEnv] = partial(
+        make_vec_env, "warmrl/TMaze-v0", config.n_envs, seed=0, length=config.length
     )
     n_inputs = int((env().observation_space.shape or (1,))[0])
     gates = sum(s.gates for s in CELLS[config.cell].weight_shapes.values() if s.kind == "recurrent")
@@ -135,7 +137,7 @@ def build(config: Throughput) -> list[Measured]:
     return [
         Measured(
             f"warmrl, {config.cell}",
-            RecurrentPPO("MlpRnnPolicy", env(), policy_kwargs=ours, **common),
+            RecurrentPPO("MlpRnnPolicy", env(device=config.device), policy_kwargs=ours, **common),
             kflop(gates),
         ),
         Measured(

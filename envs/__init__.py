@@ -17,6 +17,7 @@ from .repeat_previous import RepeatPrevious
 from .sb3_vector import MemoryVecEnv
 from .single import MemoryEnv
 from .task import MemoryTask
+from .tensor_vec_env import TensorStep, TensorVecEnv
 from .tmaze import TMaze
 from .vec_env import make_vec_env
 
@@ -36,5 +37,7 @@ __all__ = [
     "PassiveTMaze",
     "RepeatPrevious",
     "TMaze",
+    "TensorStep",
+    "TensorVecEnv",
     "make_vec_env",
 ]

@@ -6,31 +6,25 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from stable_baselines3.common.monitor import Monitor
-from stable_baselines3.common.vec_env import VecEnv
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices, VecEnvStepReturn
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from ..named_arrays import Arrays, check_like
 from ..random_stream import set_stream_state, stream_state
 from .batch import Batch, check_render_mode
 from .registration import make_task
-from .shell import TaskShell
 from .task import MemoryTask
+from .task_vec_env import TaskVecEnv
 
 
-class MemoryVecEnv(TaskShell, VecEnv):
+class MemoryVecEnv(TaskVecEnv):
     """N environments of a memory task, stepped together in NumPy arrays.
 
     An environment that finishes restarts in the same step, and its info has what
     `DummyVecEnv` over `Monitor` gives: `terminal_observation`, `TimeLimit.truncated`, `episode`
     (`r`, `l`, `t`) and `is_success`. All environments that do *not* finish share one empty info
     dict, a new one every step: write into the infos of finished environments only.
-
-    The environments are rows of arrays, so attributes and methods are those of this object and
-    of its task.
 
     :param task: a task, or one of `warmrl.envs.TASKS`.
     :param num_envs: number of environments N.
@@ -56,16 +50,6 @@ class MemoryVecEnv(TaskShell, VecEnv):
         self._actions = np.zeros(num_envs, dtype=np.int64)
         self._started_at = time.time()
         super().__init__(num_envs, self._batch.observation_space, self._batch.action_space)
-
-    def seed(self, seed: int | None = None) -> Sequence[int | None]:
-        """Seed all noise from the next reset on; one seed serves all environments.
-
-        :param seed: drawn from the operating system when None.
-        :return: the seed and its successors, one per environment, as SB3 reports them.
-        """
-        if seed is None:
-            seed = int(np.random.SeedSequence().generate_state(1)[0])
-        return super().seed(seed)
 
     def reset(self) -> npt.NDArray[np.float32]:
         """Start every episode; the observations, `[N, observation_size]`."""
@@ -129,54 +113,13 @@ class MemoryVecEnv(TaskShell, VecEnv):
         self._reset_seeds()
         self._reset_options()
 
-    def close(self) -> None:
-        """Nothing to release."""
-
     def get_images(self) -> Sequence[npt.NDArray[np.uint8] | None]:
         """Every episode as an RGB image."""
         return [self._batch.render("rgb_array", i) for i in range(self.num_envs)]
 
-    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
-        """The attribute of this object, else of its task, once per environment asked for.
-
-        :raises AttributeError: when neither has it.
-        """
-        owner = self if attr_name in dir(self) else self.task
-        return [getattr(owner, attr_name)] * len(list(self._get_indices(indices)))
-
-    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
-        """Set an attribute of this object, which all environments share.
-
-        :raises ValueError: for some of the environments only.
-        """
-        if set(self._get_indices(indices)) != set(range(self.num_envs)):
-            raise ValueError(
-                f"{attr_name}: indices={indices!r} must be None, environments share attributes"
-            )
-        setattr(self, attr_name, value)
-
-    def env_method(
-        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **kwargs: Any
-    ) -> list[Any]:
-        """Call "render", or a method of the task, once per environment asked for.
-
-        :raises AttributeError: when the task has no such method.
-        """
-        chosen = list(self._get_indices(indices))
-        if method_name == "render":
-            mode = self.render_mode
-            return [mode and self._batch.render(mode, i) for i in chosen]
-        method = getattr(self.task, method_name)
-        return [method(*method_args, **kwargs) for _ in chosen]
-
-    def env_is_wrapped(
-        self,
-        wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]],
-        indices: VecEnvIndices = None,
-    ) -> list[bool]:
-        """Nothing is wrapped; True for `Monitor`, whose statistics are already in the infos."""
-        monitored = issubclass(wrapper_class, Monitor)
-        return [monitored] * len(list(self._get_indices(indices)))
+    def _rendered(self, index: int) -> Any:
+        mode = self.render_mode
+        return mode and self._batch.render(mode, index)
 
     def _finish(
         self,

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
+import torch
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from stable_baselines3.common import env_util
+from stable_baselines3.common.utils import get_device
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..checks import check_integer, check_kind
@@ -15,6 +17,7 @@ from .packages import find_spec, find_wrapper, wrapper_paths
 from .readable import make_readable
 from .registration import TASKS, make_task
 from .sb3_vector import MemoryVecEnv
+from .tensor_vec_env import TensorVecEnv
 
 
 def make_vec_env(
@@ -22,6 +25,7 @@ def make_vec_env(
     n_envs: int,
     seed: int | None = None,
     env_wrapper: str | Sequence[str] = (),
+    device: torch.device | str = "cpu",
     **kwargs: Any,
 ) -> VecEnv:
     """Make N environments for Stable-Baselines3.
@@ -36,6 +40,8 @@ def make_vec_env(
     :param seed: seed of all noise.
     :param env_wrapper: import paths of Gymnasium wrappers around each environment, innermost
         first; for environments of other packages.
+    :param device: where ours are. On the CPU they are a `MemoryVecEnv`, elsewhere a
+        `TensorVecEnv`, which is not rendered.
     :param kwargs: arguments of the environment, `length=20` for example.
     :raises ValueError: for an id or a wrapper that nobody knows, no environment, a negative seed,
         or wrappers around one of ours.
@@ -54,6 +60,8 @@ def make_vec_env(
             )
         render_mode = kwargs.pop("render_mode", None)
         task = make_task(ours, **kwargs)
+        if get_device(device).type != "cpu":
+            return TensorVecEnv(task, n_envs, device, seed=seed)
         return MemoryVecEnv(task, n_envs, seed=seed, render_mode=render_mode)
     spec = find_spec(env_id)
     wrappers = [find_wrapper(path) for path in wrapper_paths(env_wrapper)]

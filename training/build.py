@@ -24,7 +24,9 @@ def build_env(config: TrainConfig) -> VecEnv:
     :raises ValueError: if id or arguments are unknown or wrong, or a package is missing
     """
     try:
-        return make_vec_env(config.env, config.n_envs, config.seed, **config.env_arguments)
+        return make_vec_env(
+            config.env, config.n_envs, config.seed, device=config.device, **config.env_arguments
+        )
     except (gymnasium.error.Error, TypeError) as error:
         raise ValueError(f"env={config.env!r} cannot be made: {error}") from error
 

@@ -118,8 +118,8 @@ class ConsolidationCallback(BaseCallback):
         if self.when is not None and not self.when():
             self._wait = self._wait + len(self._wait)  # whatever it was, it is another one now
             return True
-        new, last = self.locals["new_obs"], self.model._last_obs
-        waits = ~self.locals["dones"] & same(new, last, self.watch)
+        new, last = _arrays(self.locals["new_obs"]), _arrays(self.model._last_obs)
+        waits = ~_arrays(self.locals["dones"]) & same(new, last, self.watch)
         self._wait = self._wait + ~waits * len(waits)
         if waits.any():
             states = self.locals["lstm_states"]
@@ -198,6 +198,11 @@ class ConsolidationCallback(BaseCallback):
             noise = torch.randn(layers, config.batch_size, width, generator=generator)
             total = total + trunk.loss(drawn, config.noise * noise.to(device), n_drift, n_hold)
         return total
+
+
+def _arrays(values: Any) -> Any:
+    """NumPy arrays of what may be tensors on a device."""
+    return values.cpu().numpy() if isinstance(values, Tensor) else values
 
 
 def _log_probs(policy: Any, batch: Any) -> Tensor:

@@ -74,8 +74,8 @@ def test_warmup_config() -> None:
     assert (config.drive, config.n_steps, config.seed) == ("gaussian", 7, 3)
     assert TrainConfig(warmup="none").warmup_config is None
     stability = TrainConfig(warmup="stability", stability_radius=0.5, seed=3).warmup_config
-    radii = {"time_radius": 0.5, "depth_radius": 0.5}
-    assert stability == LocalStabilityConfig(n_steps=100, seed=3, **radii)
+    expected = LocalStabilityConfig(n_steps=100, time_radius=0.5, depth_radius=0.5, seed=3)
+    assert stability == expected
 
 
 def test_json_names_every_field() -> None:

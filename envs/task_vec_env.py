@@ -1,0 +1,79 @@
+"""What Stable-Baselines3 vector environments of one task have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from stable_baselines3.common.monitor import Monitor
+from stable_baselines3.common.vec_env import VecEnv
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
+
+from .shell import TaskShell
+
+
+class TaskVecEnv(TaskShell, VecEnv):
+    """N environments of one task, which are rows of arrays.
+
+    Attributes and methods are therefore those of this object and of its task.
+    """
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Seed all noise from the next reset on; one seed serves all environments.
+
+        :param seed: drawn from the operating system when None.
+        :return: the seed and its successors, one per environment, as SB3 reports them.
+        """
+        if seed is None:
+            seed = int(np.random.SeedSequence().generate_state(1)[0])
+        return super().seed(seed)
+
+    def close(self) -> None:
+        """Nothing to release."""
+
+    def get_attr(self, attr_name: str, indices: VecEnvIndices = None) -> list[Any]:
+        """The attribute of this object, else of its task, once per environment asked for.
+
+        :raises AttributeError: when neither has it.
+        """
+        owner = self if attr_name in dir(self) else self.task
+        return [getattr(owner, attr_name)] * len(list(self._get_indices(indices)))
+
+    def set_attr(self, attr_name: str, value: Any, indices: VecEnvIndices = None) -> None:
+        """Set an attribute of this object, which all environments share.
+
+        :raises ValueError: for some of the environments only.
+        """
+        if set(self._get_indices(indices)) != set(range(self.num_envs)):
+            raise ValueError(
+                f"{attr_name}: indices={indices!r} must be None, environments share attributes"
+            )
+        setattr(self, attr_name, value)
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: VecEnvIndices = None, **kwargs: Any
+    ) -> list[Any]:
+        """Call "render", or a method of the task, once per environment asked for.
+
+        :raises AttributeError: when the task has no such method.
+        """
+        chosen = list(self._get_indices(indices))
+        if method_name == "render":
+            return [self._rendered(i) for i in chosen]
+        method = getattr(self.task, method_name)
+        return [method(*method_args, **kwargs) for _ in chosen]
+
+    def env_is_wrapped(
+        self,
+        wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]],
+        indices: VecEnvIndices = None,
+    ) -> list[bool]:
+        """Nothing is wrapped; True for `Monitor`, whose statistics are already in the infos."""
+        monitored = issubclass(wrapper_class, Monitor)
+        return [monitored] * len(list(self._get_indices(indices)))
+
+    def _rendered(self, index: int) -> Any:  # noqa: ARG002
+        """One episode as the render mode says; nothing without one."""
+        return None

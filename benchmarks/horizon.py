@@ -9,6 +9,11 @@ Every drive of the warm-up, in double and in single layers, against none::
     python benchmarks/horizon.py --warmups frame rollout gaussian none --layers double single \\
         --figure docs/images/drives.png
 
+In mazes where three moves of ten are random::
+
+    python benchmarks/horizon.py --length 5 20 --stochasticity 0.3 --delays 20 200 2000 \\
+        --figure docs/images/stochastic.png
+
 The other cells::
 
     python benchmarks/horizon.py --cells mgu brc nbrc --figure docs/images/cells.png
@@ -30,6 +35,7 @@ from warmrl.benchmarks.agent_job import AgentJob, show
 from warmrl.benchmarks.study import Study
 from warmrl.benchmarks.variants import Layers, Variant, variants
 from warmrl.command_line import one_line_errors, parse
+from warmrl.envs.registration import make_task
 from warmrl.sweeps.rows import Row, grouped
 from warmrl.training import TrainConfig
 
@@ -46,8 +52,10 @@ class Horizon(Study):
     They are tested up to length 100 000.
     """
 
-    length: int = 20
-    """Length of the corridor in training."""
+    length: tuple[int, ...] = (20,)
+    """Length of the corridor in training: one number, or two for a range."""
+    stochasticity: float = 0.0
+    """Chance that a move is random; where it is not 0, there can be no certificate."""
     cells: tuple[str, ...] = ("gru", "lstm")
     """Recurrent cells."""
     warmups: tuple[str, ...] = ("frame", "none")
@@ -72,19 +80,23 @@ class Horizon(Study):
     def jobs(self) -> list[AgentJob]:
         """All runs of the study.
 
-        :raises ValueError: for a name that does not exist
+        :raises ValueError: for a name that does not exist, or a maze that cannot be
         """
+        chance = {"stochasticity": self.stochasticity} if self.stochasticity else {}
+        maze = TrainConfig(length=self.length, env_kwargs=chance)
+        make_task(maze.env, **maze.env_arguments)
         return [
             AgentJob(
                 variant.name,
                 TrainConfig(
-                    length=(self.length,),
+                    length=self.length,
+                    env_kwargs=chance,
                     seed=seed,
                     **variant.settings,
                     **(COLD if variant.warmup == "none" else {}),
                 ),
                 self.delays_of(variant),
-                CERTIFY_STEPS if variant.warmup != "none" else 0,
+                0 if variant.warmup == "none" or self.stochasticity else CERTIFY_STEPS,
             )
             for seed in range(self.seeds)
             for variant in self.variants
@@ -115,10 +127,12 @@ def draw(rows: Sequence[Row], study: Horizon) -> Figure:
             label=variant.label,
             **variant.style,
         )
-    axes.axvline(study.length, color="black", lw=0.8)
+    axes.axvspan(study.length[0], study.length[-1], color="black", lw=0.8)
+    seen = " to ".join(map(str, study.length))
+    lengths = "length" if len(study.length) == 1 else "lengths"
     axes.annotate(
-        f"the only length\nseen in training: {study.length}",
-        (study.length, 0.12),
+        f"the only {lengths}\nseen in training: {seen}",
+        (study.length[-1], 0.12),
         (6, 0),
         textcoords="offset points",
         fontsize=8,

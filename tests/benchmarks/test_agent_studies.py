@@ -102,6 +102,18 @@ def test_a_table_with_vaa() -> None:
     assert lines[3:] == [first, second, ["radius 0.5"]]
 
 
+def test_mazes_with_random_moves() -> None:
+    study = Horizon(length=(5, 20), stochasticity=0.3, delays=(20,), seeds=1, cells=("gru",))
+    warmed, cold = study.jobs()
+    assert warmed.config.env_arguments == {"length": (5, 20), "stochasticity": 0.3}
+    assert warmed.certify_steps == cold.certify_steps == 0
+    rows = [{"group": job.group, "success": {"20": 1.0}} for job in (warmed, cold)]
+    (axes,) = draw(rows, study).axes
+    assert [text.get_text() for text in axes.texts] == [
+        "the only lengths\nseen in training: 5 to 20"
+    ]
+
+
 def test_every_drive_in_double_and_single_layers() -> None:
     drives = ("none", "gaussian", "rollout", "frame")
     study = Horizon(cells=("gru",), warmups=drives, layers=("double", "single"), seeds=1)
@@ -128,6 +140,8 @@ def test_every_drive_in_double_and_single_layers() -> None:
     [
         (horizon, ["--warmups", "hot"], "warmup='hot' must be one of none, "),
         (horizon, ["--seeds", "0"], "seeds=0 must be at least 1"),
+        (horizon, ["--length", "1"], "length=1 must be at least 2"),
+        (horizon, ["--stochasticity", "2"], "stochasticity=2.0 must "),
         (direct, ["--lengths", "50"], "lengths=50 must be of 100, 200"),
         (recall, ["--distractor", "fog"], "distractor='fog' must be one of "),
         (initialisation.main, ["--inits", "warm"], "init='warm' is unknown; it must be one of "),

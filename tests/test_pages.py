@@ -14,6 +14,7 @@ from warmrl.training import TrainCommand
 
 RUN_BY = {
     "README.md": "test_readme.py",
+    "docs/environments.md": "envs/test_environments_page.py",
     "docs/export.md": "agents/test_export_page.py",
     "docs/sharing.md": "sharing/test_hub.py",
     "docs/stable-baselines3.md": "examples/test_sb3_page.py",

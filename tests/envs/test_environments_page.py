@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 from warmrl.envs import TASKS
 from warmrl.envs.arguments import delay_bounds
+from warmrl.tests.pages import PAGES, blocks
 
-PAGE = (Path(__file__).parents[2] / "docs" / "environments.md").read_text()
+PAGE = PAGES["docs/environments.md"]
 ROWS = {row.split("`")[1]: row for row in PAGE.splitlines() if row.startswith("| `warmrl/")}
 
 
@@ -31,3 +31,9 @@ def test_a_row_states_the_delay_and_the_returns_of_its_task(env_id: str) -> None
     numerator, _, rest = stated.partition("/")
     denominator, _, less = (rest or "1").partition(" - ")
     assert float(numerator) / float(denominator) - float(less or 0) == task.memoryless_return
+
+
+def test_its_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (code,) = blocks("docs/environments.md", "python")
+    exec(compile(code, "environments.md", "exec"), {})
+    assert "torch.Size([8, 9])" in capsys.readouterr().out

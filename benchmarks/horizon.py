@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import EngFormatter, PercentFormatter
 from rich.console import Console
 from scipy import stats
 
@@ -104,33 +105,18 @@ class Horizon(Study):
 
 
 def draw(rows: Sequence[Row], study: Horizon) -> Figure:
-    """Share of seeds that succeed in every episode, against length, with Wilson intervals."""
-    figure = Figure(figsize=(7.2, 3.6), layout="constrained", dpi=150)
+    """How many seeds have solved it after so many steps; how many are right at which length."""
+    figure = Figure(figsize=(9.6, 3.4), layout="constrained", dpi=150)
     FigureCanvasAgg(figure)
-    axes = figure.subplots()
+    learning, remembering = figure.subplots(1, 2, sharey=True)
     groups = grouped(rows)
     for offset, variant in enumerate(study.variants):
-        runs = groups[variant.name]
-        delays = study.delays_of(variant)
-        perfect = [sum(run["success"][str(delay)] == 1.0 for run in runs) for delay in delays]
-        tests = [stats.binomtest(count, len(runs)) for count in perfect]
-        intervals = [test.proportion_ci(method="wilson") for test in tests]
-        shares = np.array([test.statistic for test in tests])
-        reach = np.array([[ci.low, ci.high] for ci in intervals]).T
-        axes.errorbar(
-            np.array(delays) * 1.06**offset,  # side by side, so that none hides another
-            shares,
-            yerr=np.abs(reach - shares),
-            ls=variant.dashes,
-            elinewidth=0.8,
-            capsize=2,
-            label=variant.label,
-            **variant.style,
-        )
-    axes.axvspan(study.length[0], study.length[-1], color="black", lw=0.8)
+        draw_solved(learning, groups[variant.name], variant)
+        draw_right(remembering, groups[variant.name], variant, study.delays_of(variant), offset)
+    remembering.axvspan(study.length[0], study.length[-1], color="black", lw=0.8)
     seen = " to ".join(map(str, study.length))
     lengths = "length" if len(study.length) == 1 else "lengths"
-    axes.annotate(
+    remembering.annotate(
         f"the only {lengths}\nseen in training: {seen}",
         (study.length[-1], 0.12),
         (6, 0),
@@ -138,14 +124,52 @@ def draw(rows: Sequence[Row], study: Horizon) -> Figure:
         fontsize=8,
         va="center",
     )
-    axes.set(xscale="log", xlabel="length of the corridor (steps)")
-    axes.set(ylabel="seeds right in every episode", ylim=(0, 1.04))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(
+    learning.set(xlim=(0, None), xlabel="environment steps", ylabel="seeds that have solved it")
+    learning.xaxis.set_major_formatter(EngFormatter(sep=""))
+    remembering.set(xscale="log", xlabel="length of the corridor (steps)", ylim=(0, 1.04))
+    remembering.set(ylabel="seeds right in every episode")
+    for axes in (learning, remembering):
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.spines[["top", "right"]].set_visible(False)
+    remembering.legend(
         frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.02, 0.5), handlelength=4
     )
     return figure
+
+
+def draw_solved(axes: Axes, runs: Sequence[Row], variant: Variant) -> None:
+    """Share of seeds that have solved the task, against steps."""
+    steps = sorted(run["solved_at"] for run in runs if run["solved_at"] is not None)
+    shares = np.arange(len(steps) + 1) / len(runs)
+    end = max(run["steps"] for run in runs)
+    axes.step(
+        [steps[0] if steps else end, *steps, end],
+        [*shares, shares[-1]],
+        where="post",
+        ls=variant.dashes,
+        color=variant.style["color"],
+    )
+
+
+def draw_right(
+    axes: Axes, runs: Sequence[Row], variant: Variant, delays: Sequence[int], offset: int
+) -> None:
+    """Share of seeds that succeed in every episode, against length, with Wilson intervals."""
+    perfect = [sum(run["success"][str(delay)] == 1.0 for run in runs) for delay in delays]
+    tests = [stats.binomtest(count, len(runs)) for count in perfect]
+    intervals = [test.proportion_ci(method="wilson") for test in tests]
+    shares = np.array([test.statistic for test in tests])
+    reach = np.array([[ci.low, ci.high] for ci in intervals]).T
+    axes.errorbar(
+        np.array(delays) * 1.06**offset,  # side by side, so that none hides another
+        shares,
+        yerr=np.abs(reach - shares),
+        ls=variant.dashes,
+        elinewidth=0.8,
+        capsize=2,
+        label=variant.label,
+        **variant.style,
+    )
 
 
 def main(args: Sequence[str] | None = None) -> None:

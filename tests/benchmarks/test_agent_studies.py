@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from rich.console import Console
@@ -49,11 +50,22 @@ RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
 PUBLISHED: list[tuple[str, list[AgentJob]]] = [
     ("horizon", Horizon().jobs()),
     ("direct", Direct().jobs(100) + Direct(warmups=("frame",)).jobs(200)),
-    ("recall", Recall(warmups=("frame",), seeds=2).jobs()),
+    ("horizon", Horizon(cells=("brc", "nbrc"), warmups=("frame",)).jobs()),
+    (
+        "horizon",
+        Horizon(
+            length=(5, 20), stochasticity=0.3, delays=(20, 200, 2_000), warmups=("frame",)
+        ).jobs(),
+    ),
+    ("recall", Recall(warmups=("frame",)).jobs()),
+    (
+        "recall",
+        Recall(warmups=("frame",), distractor="noise", n_symbols=4, delays=(20, 100)).jobs(),
+    ),
 ]
 
 
-@pytest.mark.parametrize(("name", "jobs"), PUBLISHED, ids=[name for name, _ in PUBLISHED])
+@pytest.mark.parametrize(("name", "jobs"), PUBLISHED)
 def test_published_runs_are_found(
     name: str, jobs: list[AgentJob], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -107,10 +119,24 @@ def test_mazes_with_random_moves() -> None:
     warmed, cold = study.jobs()
     assert warmed.config.env_arguments == {"length": (5, 20), "stochasticity": 0.3}
     assert warmed.certify_steps == cold.certify_steps == 0
-    rows = [{"group": job.group, "success": {"20": 1.0}} for job in (warmed, cold)]
-    (axes,) = draw(rows, study).axes
+    shared = {"solved_at": 300, "steps": 500, "success": {"20": 1.0}}
+    rows = [{"group": job.group} | shared for job in (warmed, cold)]
+    _, axes = draw(rows, study).axes
     assert [text.get_text() for text in axes.texts] == [
         "the only lengths\nseen in training: 5 to 20"
+    ]
+
+
+def test_the_share_of_seeds_that_have_solved_it() -> None:
+    study = Horizon(cells=("gru",), warmups=("none",), delays=(20,))
+    rows = [
+        {"group": "gru none", "solved_at": solved, "steps": 900, "success": {"20": 1.0}}
+        for solved in (700, None, 300, 500)
+    ]
+    learning, _ = draw(rows, study).axes
+    (line,) = learning.get_lines()
+    assert np.asarray(line.get_xydata()).tolist() == [
+        *([300, 0], [300, 0.25], [500, 0.5], [700, 0.75], [900, 0.75]),
     ]
 
 
@@ -124,10 +150,9 @@ def test_every_drive_in_double_and_single_layers() -> None:
     ]
     assert [job.config.double for job in jobs] == 4 * [True] + 4 * [False]
     assert [job.config.warmup for job in jobs] == [*drives, *drives]
-    rows = [
-        {"group": job.group, "success": dict.fromkeys(map(str, study.delays), 1.0)} for job in jobs
-    ]
-    (axes,) = draw(rows, study).axes
+    success = dict.fromkeys(map(str, study.delays), 1.0)
+    shared = {"solved_at": None, "steps": 500, "success": success}
+    _, axes = draw([{"group": job.group} | shared for job in jobs], study).axes
     legend = axes.get_legend()
     assert legend is not None
     labels = [text.get_text() for text in legend.get_texts()]

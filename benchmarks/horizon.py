@@ -83,7 +83,9 @@ class Horizon(Study):
 
         :raises ValueError: for a name that does not exist, or a maze that cannot be
         """
-        chance = {"stochasticity": self.stochasticity} if self.stochasticity else {}
+        chance: dict[str, str | float] = (
+            {"stochasticity": self.stochasticity} if self.stochasticity else {}
+        )
         maze = TrainConfig(length=self.length, env_kwargs=chance)
         make_task(maze.env, **maze.env_arguments)
         return [

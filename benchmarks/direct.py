@@ -18,14 +18,17 @@ from warmrl.command_line import one_line_errors, parse
 from warmrl.training import TrainConfig
 
 BUDGETS = {100: 3_000_000, 200: 5_000_000}
-SETTINGS: dict[int, dict[str, Any]] = {100: {}, 200: {"n_steps": 256, "n_minibatches": 8}}
-PUBLISHED: dict[
-    str, Any
-] = {  # of the published runs; train.py's own are quicker, and were not tried
-    "n_envs": 128,
-    "learning_rate": 1e-3,
-    "gamma": 0.99,
-    "warmup_steps": 200,
+SETTINGS: dict[int, dict[str, Any]] = {
+    100: {},
+    200: {
+        "n_steps": 256,
+        "n_minibatches": 8,
+        # Of the published runs; train.py's own are quicker, and were not tried.
+        "n_envs": 128,
+        "learning_rate": 1e-3,
+        "gamma": 0.99,
+        "warmup_steps": 200,
+    },
 }
 
 
@@ -58,7 +61,6 @@ class Direct(Study):
                     solved_rollouts=10,
                     consolidate=False,
                     seed=seed,
-                    **PUBLISHED,
                     **SETTINGS[length],
                 ),
                 (length, 100 * length),

@@ -14,7 +14,6 @@ from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..checks import check_integer, check_number, check_positive
-from ..envs import TensorVecEnv
 from .finite import (
     NotFiniteError,
     broken_gradient,
@@ -118,7 +117,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
         rollout_buffer.start(self._last_lstm_states)
-        if isinstance(env, TensorVecEnv) and steps_on_device(env, self.policy):
+        if steps_on_device(env, self.policy):
             callback.on_rollout_start()
             return collect_tensors(self, env, callback, rollout_buffer, n_rollout_steps)
         check_finite("observation", self._last_obs, self.num_timesteps)

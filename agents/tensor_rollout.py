@@ -1,21 +1,24 @@
 """A rollout in which nothing leaves the device: environments that step on tensors."""
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.vec_env import VecEnv
 from torch import Tensor
 
-from ..envs import TensorStep, TensorVecEnv
 from .finite import check_rollout
 from .rollout_step import RolloutStep
 from .sequence_buffer import SequenceBuffer
 
 if TYPE_CHECKING:
     from .recurrent_ppo import RecurrentPPO
+
+
+TensorVecEnv: TypeAlias = Any  # warmrl.envs.TensorVecEnv, or what steps as it does
 
 
 class _Kept(NamedTuple):
@@ -32,9 +35,13 @@ class _Kept(NamedTuple):
     c: Tensor
 
 
-def steps_on_device(env: TensorVecEnv, policy: Any) -> bool:
-    """Whether :func:`collect_tensors` can collect what a policy does in environments."""
-    return RolloutStep.fits(policy) and env.device == policy.device
+def steps_on_device(env: VecEnv, policy: Any) -> bool:
+    """Whether :func:`collect_tensors` can collect what a policy does in environments.
+
+    They step on tensors themselves, with ``step_tensors``: a wrapper around them would be left out.
+    """
+    own = hasattr(type(env), "step_tensors")
+    return own and RolloutStep.fits(policy) and getattr(env, "device", None) == policy.device
 
 
 def collect_tensors(
@@ -60,7 +67,7 @@ def collect_tensors(
     for t in range(n_steps):
         with torch.no_grad():
             actions, values, log_probs, lstm_states = act(obs, lstm_states, starts.float())
-        step: TensorStep = env.step_tensors(actions)
+        step = env.step_tensors(actions)
         model.num_timesteps += env.num_envs
         new_obs, rewards, dones = step.observation, step.reward, step.done
         callback.update_locals(locals())

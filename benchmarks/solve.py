@@ -4,6 +4,7 @@ Every cell has one run before, which is not counted: it compiles the time loops.
 docs/benchmarks.md::
 
     python benchmarks/solve.py
+    python benchmarks/solve.py --n-envs 64 --n-steps 64
     python benchmarks/solve.py --device cuda --n-envs 8192
 """
 
@@ -34,6 +35,8 @@ class Solve:
     """Length of the corridor."""
     n_envs: int = TrainConfig.n_envs
     """Environments stepped in parallel."""
+    n_steps: int = TrainConfig.n_steps
+    """Steps of each environment per rollout."""
     seeds: int = 10
     """Seeds per cell."""
     total_timesteps: int = TrainConfig.total_timesteps
@@ -53,6 +56,7 @@ class Solve:
             TrainConfig(
                 length=(self.length,),
                 n_envs=self.n_envs,
+                n_steps=self.n_steps,
                 cell=cell,
                 total_timesteps=self.total_timesteps,
                 solved_rollouts=0,

@@ -167,7 +167,7 @@ SWEEP = [
     ("new --eval-delays 1", "delays=1 must be at least 2"),
     ("taken", "folder='taken' exists; it must be a new one, or that of a sweep"),
     ("taken/file", "folder='taken/file' exists; it must be a new one, or that of a sweep"),
-    ("sweep --gamma 0.5", "gamma=0.5 cannot be changed: the sweep in sweep has 0.99"),
+    ("sweep --gamma 0.5", "gamma=0.5 cannot be changed: the sweep in sweep has 0.98"),
     (
         "sweep --grid cell=gru",
         'grid of cell=["gru"] cannot be changed: the sweep in sweep has null',

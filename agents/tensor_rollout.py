@@ -24,7 +24,6 @@ TensorVecEnv: TypeAlias = Any  # warmrl.envs.TensorVecEnv, or what steps as it d
 class _Kept(NamedTuple):
     """What is looked at when the rollout is over, of every step [T, N, ...]."""
 
-    starts: Tensor
     done: Tensor
     truncated: Tensor
     success: Tensor
@@ -62,7 +61,7 @@ def collect_tensors(
     kept = _allocate(model, env, n_steps)
     act = RolloutStep(model.policy)
     obs = torch.as_tensor(model._last_obs, device=env.device)
-    starts = torch.as_tensor(model._last_episode_starts, device=env.device)
+    starts = first = torch.as_tensor(model._last_episode_starts, device=env.device)
     lstm_states: RNNStates = model._last_lstm_states
     for t in range(n_steps):
         with torch.no_grad():
@@ -73,7 +72,7 @@ def collect_tensors(
         callback.update_locals(locals())
         if not callback.on_step():
             return False
-        now = (starts, dones, step.truncated, step.success, step.returns, step.lengths)
+        now = (dones, step.truncated, step.success, step.returns, step.lengths)
         for field, value in zip(kept, (*now, step.last_observation, *lstm_states.vf), strict=True):
             field[t].copy_(value)
         buffer.add(obs, actions, rewards * model.reward_scale, None, values, log_probs)
@@ -89,7 +88,7 @@ def collect_tensors(
         state = tuple(part[t_cut, :, n_cut].transpose(0, 1) for part in (kept.h, kept.c))
         after = act.values(kept.last_observation[t_cut, n_cut], (state[0], state[1]))
         buffer.pay(t_cut, n_cut, model.gamma * after.flatten())
-    buffer.start_episodes(kept.starts.cpu().numpy())
+    buffer.start_episodes(torch.cat((first[None], kept.done[:-1])).cpu().numpy())
     buffer.compute_returns_and_advantage(last_values, starts.cpu().numpy())
     check_rollout(buffer.played, lstm_states, model.num_timesteps)
     _count_episodes(model, kept)
@@ -100,11 +99,10 @@ def collect_tensors(
 
 def _allocate(model: "RecurrentPPO", env: TensorVecEnv, n_steps: int) -> _Kept:
     size, device = (n_steps, env.num_envs), env.device
-    starts, done, truncated, success = torch.zeros(4, *size, dtype=torch.bool, device=device)
+    done, truncated, success = torch.zeros(3, *size, dtype=torch.bool, device=device)
     shape = env.observation_space.shape or ()
     h, c = (torch.zeros(n_steps, *part.shape, device=device) for part in model._last_lstm_states.vf)
     return _Kept(
-        starts=starts,
         done=done,
         truncated=truncated,
         success=success,

@@ -128,9 +128,8 @@ class MemoryVecEnv(TaskVecEnv):
         infos: list[dict[str, Any]],
     ) -> None:
         """Write the infos of the environments that have finished."""
-        elapsed = round(time.time() - self._started_at, 6)
         batch = self._batch
-        for i, observation, cut, solved, total, steps in zip(
+        for i, *ended in zip(
             index.tolist(),
             batch.observe_rows(index),
             truncated[index].tolist(),
@@ -139,10 +138,5 @@ class MemoryVecEnv(TaskVecEnv):
             batch.steps()[index].tolist(),
             strict=True,
         ):
-            infos[i] = {
-                "terminal_observation": observation,
-                "TimeLimit.truncated": cut,
-                "is_success": solved,
-                "episode": {"r": round(total, 6), "l": steps, "t": elapsed},
-            }
+            infos[i] = self._ended(*ended)
         self._returns[index] = 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import numpy.typing as npt
 from stable_baselines3.common.monitor import Monitor
 from stable_baselines3.common.vec_env import VecEnv
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvIndices
@@ -19,6 +21,9 @@ class TaskVecEnv(TaskShell, VecEnv):
 
     Attributes and methods are therefore those of this object and of its task.
     """
+
+    _started_at: float
+    """when it was made, of `time.time`"""
 
     def seed(self, seed: int | None = None) -> Sequence[int | None]:
         """Seed all noise from the next reset on; one seed serves all environments.
@@ -73,6 +78,23 @@ class TaskVecEnv(TaskShell, VecEnv):
         """Nothing is wrapped; True for `Monitor`, whose statistics are already in the infos."""
         monitored = issubclass(wrapper_class, Monitor)
         return [monitored] * len(list(self._get_indices(indices)))
+
+    def _ended(
+        self,
+        observation: npt.NDArray[np.float32],
+        truncated: bool,
+        solved: bool,
+        total: float,
+        steps: int,
+    ) -> dict[str, Any]:
+        """The info of an episode that has just ended."""
+        elapsed = round(time.time() - self._started_at, 6)
+        return {
+            "terminal_observation": observation,
+            "TimeLimit.truncated": truncated,
+            "is_success": solved,
+            "episode": {"r": round(total, 6), "l": steps, "t": elapsed},
+        }
 
     def _rendered(self, index: int) -> Any:  # noqa: ARG002
         """One episode as the render mode says; nothing without one."""

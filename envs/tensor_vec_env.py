@@ -140,20 +140,12 @@ class TensorVecEnv(TaskVecEnv):
         infos: list[dict[str, Any]] = [{}] * self.num_envs
         done = _array(step.done)
         if done.any():
-            elapsed = round(time.time() - self._started_at, 6)
-            last, cut = _array(step.last_observation), _array(step.truncated)
-            solved, returns, lengths = map(_array, (step.success, step.returns, step.lengths))
-            for i in np.flatnonzero(done):
-                infos[i] = {
-                    "terminal_observation": last[i],
-                    "TimeLimit.truncated": bool(cut[i]),
-                    "is_success": bool(solved[i]),
-                    "episode": {
-                        "r": round(float(returns[i]), 6),
-                        "l": int(lengths[i]),
-                        "t": elapsed,
-                    },
-                }
+            index = np.flatnonzero(done)
+            last = _array(step.last_observation)[index]
+            numbers = (step.truncated, step.success, step.returns, step.lengths)
+            columns = (_array(part)[index].tolist() for part in numbers)
+            for i, *ended in zip(index.tolist(), last, *columns, strict=True):
+                infos[i] = self._ended(*ended)
         return _array(step.observation), _array(step.reward), done, infos
 
     def _noise(self, width: int) -> Tensor:

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from torch import Tensor
 
 from warmrl.envs import MemoryTask, MemoryVecEnv, TensorVecEnv, TMaze, make_vec_env
+from warmrl.tests.envs.infos import check_infos
 from warmrl.tests.envs.shared_noise import share_noise
 from warmrl.tests.envs.variants import VARIANTS
 
@@ -28,22 +28,8 @@ def test_equals_the_numpy_environment(task: MemoryTask) -> None:
             first, second = np.asarray(own), np.asarray(other)
             assert np.array_equal(first, second)
             assert first.dtype == second.dtype
-        ends += check_infos(ours, theirs)
+        ends += check_infos(ours[2], ours[3], theirs[3], abs=2e-5)
     assert ends > 0
-
-
-def check_infos(ours: VecEnvStepReturn, theirs: VecEnvStepReturn) -> int:
-    """How many episodes have ended."""
-    for done, info, other in zip(ours[2], ours[3], theirs[3], strict=True):
-        assert set(info) == set(other)
-        if done:
-            assert np.array_equal(info["terminal_observation"], other["terminal_observation"])
-            assert info["TimeLimit.truncated"] is other["TimeLimit.truncated"]
-            assert info["is_success"] is other["is_success"]
-            assert info["episode"]["l"] == other["episode"]["l"]
-            assert info["episode"]["r"] == pytest.approx(other["episode"]["r"], abs=2e-5)
-            assert info["episode"]["t"] >= 0
-    return int(ours[2].sum())
 
 
 def test_a_step_says_how_an_episode_ended() -> None:

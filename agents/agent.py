@@ -58,9 +58,22 @@ class Agent:
             )
         self.policy = policy
         self.policy.set_training_mode(False)
-        self.step = PolicyStep(policy)
+        self._step = PolicyStep(policy)
+        self._weights = self._versions()
         self._state: State | None = None
         self._generator_state: Tensor | None = None
+
+    @property
+    def step(self) -> PolicyStep:
+        """One step of the policy as it is now, also when it has learned further."""
+        if self._weights != (versions := self._versions()):
+            with torch.inference_mode(False):  # its weights outlive the caller's mode
+                self._step, self._weights = PolicyStep(self.policy), versions
+        return self._step
+
+    def _versions(self) -> list[tuple[int, int]]:
+        """Which tensors the recurrent weights are, and how often each was written to."""
+        return [(w.data_ptr(), w._version) for w in self.policy.lstm_actor.parameters()]
 
     @property
     def observation_space(self) -> spaces.Space[Any]:

@@ -184,6 +184,29 @@ def test_a_model_is_a_source_too(random_vec_env: Callable[..., VecEnv]) -> None:
     assert Agent(model).policy is model.policy
 
 
+def test_an_agent_acts_by_what_its_model_has_learned_since(
+    random_vec_env: Callable[..., VecEnv], observations: Observations
+) -> None:
+    model = RecurrentPPO("MlpRnnPolicy", random_vec_env(), n_steps=8, seed=0, device="cpu")
+    agent = Agent(model)
+    obs = observations("box", 3, 4)
+    agent.act(obs[0])
+    remembered = agent._state
+    model.learn(32)
+    assert remembered is not None
+    after = Agent(model)
+    after.act(obs[0])
+    after._state = remembered
+    with torch.inference_mode():
+        agent.act(obs[1])
+    after.act(obs[1])
+    assert agent._state is not None
+    assert after._state is not None
+    torch.testing.assert_close(agent._state, after._state, rtol=0, atol=0)
+    (weight, *_) = agent.step.layers[0][1].values()
+    assert not weight.is_inference()
+
+
 def test_other_policies_are_refused(random_vec_env: Callable[..., VecEnv]) -> None:
     for policy, source in (
         ("ActorCriticPolicy", PPO("MlpPolicy", random_vec_env(), n_steps=4, batch_size=4)),

@@ -109,6 +109,12 @@ class Charged(PolicyStep):
         return h, c
 
 
+class ChargedAgent(Agent):
+    @property
+    def step(self) -> PolicyStep:
+        return Charged(self.policy)
+
+
 @pytest.mark.parametrize(
     ("memory_write", "reason"),
     [
@@ -119,8 +125,7 @@ class Charged(PolicyStep):
     ],
 )
 def test_decay_is_decided_only_above_a_barrier(memory_write: float, reason: str) -> None:
-    agent = lstm_agent(memory_forget=6.0, memory_write=memory_write)
-    agent.step = Charged(agent.policy)
+    agent = ChargedAgent(lstm_agent(memory_forget=6.0, memory_write=memory_write).policy)
     certificate = certify(agent, TMaze(), max_steps=700)
     assert not certificate.holds
     assert reason in certificate.reason

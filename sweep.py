@@ -5,6 +5,7 @@ import importlib.util
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -179,9 +180,9 @@ def main(args: Sequence[str] | None = None) -> None:
         if definition.space:
             _require("optuna", "sweep")
         place = place_of(config)
+        lock = definition.claim(config.folder)
         rows = {row["key"]: row for row in read_rows(config.folder / RESULTS_FILE)}
-        definition.claim(config.folder)
-    with place:
+    with closing(lock), place:
         plan = plan_of(definition, config, rows, place.free > 1)
         with Live(plan.total, plan.ended, Console(highlight=False)) as live:
             try:

@@ -10,6 +10,7 @@ from ..checks import check_integer
 from ..envs import TASKS
 from ..train import checked_env
 from ..training import TrainConfig, build_model, with_settings
+from ..training.folder_lock import FolderLock
 from .grid import Grid, Point, Settings, plain, points_of, text
 from .space import Space
 
@@ -92,23 +93,27 @@ class Definition:
         read: dict[str, Any] = json.loads(json.dumps(data))
         return read
 
-    def claim(self, folder: Path) -> None:
+    def claim(self, folder: Path) -> FolderLock:
         """Make the folder of the sweep, or check that it is of this one.
 
+        :return: what keeps other processes out of it
         :raises ValueError: if it is another's
-        :raises OSError: if it cannot be made, or holds something else
+        :raises OSError: if it cannot be made, holds something else, or is being written
         """
+        taken = f"folder={str(folder)!r} exists; it must be a new one, or that of a sweep"
+        if folder.exists() and not folder.is_dir():
+            raise FileExistsError(taken)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FolderLock(folder, "folder")
         path = folder / DEFINITION_FILE
         if path.is_file():
             _check_same(folder, self.to_json(), _stored(path))
-            return
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise FileExistsError(
-                f"folder={str(folder)!r} exists; it must be a new one, or that of a sweep"
-            )
-        folder.mkdir(parents=True, exist_ok=True)
+            return lock
+        if any(folder.iterdir()):
+            raise FileExistsError(taken)
         with whole_file(path) as partial:
             partial.write_text(json.dumps(self.to_json(), indent=2) + "\n")
+        return lock
 
 
 def _build(config: TrainConfig) -> None:

@@ -15,6 +15,7 @@ from warmrl.tests.sweeps.threads import Threads
 from warmrl.tests.training.short_runs import assert_same, outcome
 from warmrl.tests.training.strangers import ID
 from warmrl.train import main as train
+from warmrl.training.folder_lock import FolderLock
 
 SMALL = (
     *("--n-envs", "4", "--n-steps", "8", "--hidden-size", "8", "--n-epochs", "1"),
@@ -40,6 +41,23 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Threads]:
 
 def results() -> dict[str, Row]:
     return {row["key"]: row for row in read_rows(Path("sweep/results.jsonl"))}
+
+
+def test_a_folder_is_swept_by_one_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("sweep").mkdir()
+    lock = FolderLock(Path("sweep"), "folder")
+    with pytest.raises(SystemExit) as ended:
+        main(CELLS)
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said == (
+        "error: folder='sweep' is being written by another process; it must be another folder\n"
+    )
+    assert list(Path("sweep").iterdir()) == []
+    lock.close()
+    main([*CELLS, "--seeds", "0"])
+    main(CELLS)
+    assert len(results()) == 4
 
 
 def test_a_grid_is_run_and_never_again(

@@ -2,8 +2,6 @@
 
 import os
 import platform
-import weakref
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from ..agents import Agent, RecurrentPPO
 from ..agents.agent import WEIGHTS_FILE
 from ..agents.whole_file import PARTIAL, whole_file
 from .config import TrainConfig
+from .folder_lock import FolderLock
 from .progress_csv import ProgressCsv
 from .writing import writing
 
@@ -39,7 +38,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._made: list[Path] = []
-        self._unlock: Callable[[], Any] | None = None
+        self._lock: FolderLock | None = None
 
     def check_free(self) -> None:
         """Check that the folder can be made, without making it.
@@ -91,24 +90,12 @@ class RunFolder:
 
         :raises BlockingIOError: if another one is writing it
         """
-        if os.name != "posix":  # elsewhere a folder cannot be opened
-            return
-        import fcntl
-
-        descriptor = os.open(self.path, os.O_RDONLY)
-        self._unlock = weakref.finalize(self, os.close, descriptor)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise BlockingIOError(
-                f"run_dir={str(self.path)!r} is being written by another process; it must be "
-                "another folder"
-            ) from None
+        self._lock = FolderLock(self.path, "run_dir")
 
     def unlock(self) -> None:
         """Let others write into the folder; nothing if it is not locked."""
-        if self._unlock is not None:
-            self._unlock()
+        if self._lock is not None:
+            self._lock.close()
 
     def discard(self) -> None:
         """Remove what :meth:`claim` made, and the files of a run that came to nothing."""

@@ -50,6 +50,7 @@ from warmrl.training import (
     write_settings,
     writing,
 )
+from warmrl.training.config import STABILITY
 from warmrl.warmup import (
     LocalStabilityConfig,
     LocalStabilityResult,
@@ -285,6 +286,15 @@ def log_outcome(
     write_outcome(folder.path, model.num_timesteps, history, results, figures)
 
 
+def in_words(warmup: Warmed, seconds: float) -> str:
+    """What a warm-up or a pre-training came to."""
+    vaa = f"VAA {warmup.mean_vaa_before:.3f} -> {warmup.mean_vaa_after:.3f}"
+    if isinstance(warmup, WarmupResult):
+        return f"warmed up in {seconds:.1f} s: {vaa}"
+    radius = f"radius {warmup.time_radius[0]:.2f} -> {warmup.time_radius[-1]:.2f}"
+    return f"pre-trained in {seconds:.1f} s: {radius}, {vaa}"
+
+
 def main(args: Sequence[str] | None = None) -> None:
     """Run the script.
 
@@ -306,7 +316,8 @@ def run(prepared: Prepared) -> None:
     config, folder, env, model, _, remarks = prepared
     task = task_of(env)
     layers = f"{'double ' if config.double else ''}{config.cell.upper()} of {config.hidden_size}"
-    warmed = "" if config.warmup == "none" else f", warmed up ({config.warmup})"
+    done = {"none": "", STABILITY: f", pre-trained to a radius of {config.stability_radius:g}"}
+    warmed = done.get(config.warmup, f", warmed up ({config.warmup})")
     at = f" from {model.num_timesteps:,} steps on" if config.resume else ""
     for remark in remarks:
         console.print(remark)
@@ -321,10 +332,7 @@ def run(prepared: Prepared) -> None:
     except UserError as error:
         fail(str(error))
     if trained.warmup is not None:
-        before, after = trained.warmup.mean_vaa_before, trained.warmup.mean_vaa_after
-        console.print(
-            f"warmed up in {trained.warmup_seconds:.1f} s: VAA {before:.3f} -> {after:.3f}"
-        )
+        console.print(in_words(trained.warmup, trained.warmup_seconds))
         settings, rate = config.warmup_config, trained.warmup.learning_rate
         if settings is not None and rate < settings.learning_rate:
             console.print(f"it diverged before, and was begun again with learning_rate={rate:g}")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ SMALL = [
 ]
 TINY = [*SMALL, "--length", "3", "--eval-delays", "3", "9"]
 STRANGE = [*SMALL, "--env", ID, "--warmup", "none"]
+STABLE = ("--length", "3", "--warmup", "stability", "--stability-radius", "0.5")
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +107,6 @@ def test_from_python_nothing_is_written(workplace: Path) -> None:
     [
         ["--env", "warmrl/DelayedRecall-v0", "--delay", "1", "4", "--env-kwargs", "n_symbols", "4"],
         ["--length", "3", "5", "--cell", "lstm", "--no-double", "--warmup", "rollout"],
-        ["--length", "3", "--warmup", "stability", "--stability-radius", "0.5"],
         ["--length", "3", "--env-kwargs", "stochasticity", "0.3", "--no-stop-when-solved"],
     ],
 )
@@ -113,6 +114,14 @@ def test_other_tasks_and_agents(args: list[str]) -> None:
     main([*SMALL, *args, "--eval-delays", "4", "--run-dir", "run"])
     (row,) = json.loads(Path("run/evaluation.json").read_text())["results"]
     assert row["delay"] == 4
+
+
+def test_local_stability_is_not_called_a_warm_up(capsys: pytest.CaptureFixture[str]) -> None:
+    main([*SMALL, *STABLE, "--eval-delays", "3", "--run-dir", "run"])
+    said = capsys.readouterr().out
+    assert ", pre-trained to a radius of 0.5 on TMaze(" in said
+    assert re.search(r"pre-trained in [\d.]+ s: radius [\d.]+ -> [\d.]+, VAA [\d.]+ -> \d", said)
+    assert "warmed up" not in said
 
 
 def test_default_delays_go_far_beyond_training() -> None:

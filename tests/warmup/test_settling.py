@@ -28,7 +28,8 @@ def test_motion_counts_only_where_it_is_asked_for(config: WarmupConfig) -> None:
     torch.manual_seed(0)
     rnn = nn.RNN(1, 4)
     assert motion(rnn, config) == 0.0
-    assert motion(rnn, WarmupConfig()) > 0.0
+    for drive in ("frame", "gaussian"):
+        assert motion(rnn, WarmupConfig(drive=drive)) > 0.0
 
 
 def test_the_motion_is_that_of_the_second_half() -> None:

@@ -57,7 +57,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Trajectories, WarmupConf
 
     def warm_nothing(model: Any, trajectories: Trajectories, config: WarmupConfig) -> WarmupResult:
         calls.append((trajectories, config))
-        return WarmupResult([0.0], {"a": 0.25}, {"a": 0.75}, 0.01, [0.5])
+        return WarmupResult([0.0], {"a": 0.25}, {"a": 0.75}, 0.01, [0.125, 0.5])
 
     monkeypatch.setattr("warmrl.warmup.callback.warm_up", warm_nothing)
     return calls

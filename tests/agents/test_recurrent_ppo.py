@@ -180,6 +180,24 @@ def test_a_policy_that_goes_too_far_is_stopped_and_said(
     assert log_of(first)["train/approx_kl"] == pytest.approx(0, abs=1e-6)
 
 
+def test_schedules_are_followed(random_vec_env: VecEnvFactory) -> None:
+    env = random_vec_env(n_envs=1)
+    model = make(
+        RecurrentPPO,
+        env,
+        learning_rate=lambda left: 0.01 * (2 + left),
+        clip_range=lambda left: 0.2 * (2 + left),
+        clip_range_vf=lambda left: 0.4 * (2 + left),
+    )
+    model.learn(18)  # the second rollout of 12 goes too far by a third
+    log = log_of(model)
+    assert log["train/learning_rate"] == pytest.approx(0.01 * (2 - 1 / 3))
+    assert log["train/clip_range"] == pytest.approx(0.2 * (2 - 1 / 3))
+    assert log["train/clip_range_vf"] == pytest.approx(0.4 * (2 - 1 / 3))
+    with pytest.raises(ValueError, match="learning_rate=-1 must be"):
+        make(RecurrentPPO, env, learning_rate=-1)
+
+
 def test_rewards_are_scaled_before_bootstrapping(random_vec_env: VecEnvFactory) -> None:
     def rollout(**kwargs: Any) -> dict[str, np.ndarray[Any, Any]]:
         watcher = Watcher()

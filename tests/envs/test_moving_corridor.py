@@ -30,6 +30,7 @@ def test_published_length_is_a_range() -> None:
     task = MovingCorridor()
     assert task.length == (100, 110)
     assert task.reset_noise == 3
+    assert [bound.tolist() for bound in task.observation_bounds] == [[-1, 0, -1], [1, 1, 1]]
     assert not task.deterministic
     assert MovingCorridor(noise=False).deterministic
 

@@ -145,6 +145,7 @@ def test_branching_off_an_endless_corridor_is_a_real_episode(
 @pytest.mark.parametrize("task", WITH_CUES, ids=repr)
 def test_cues_are_all_there_once(task: MemoryTask) -> None:
     fixed = task.with_delay(5)
+    assert ((fixed.cues() >= 0) & (fixed.cues() < 1)).all()  # as what is drawn
     state = fixed.reset(fixed.cues())
     starts = np.column_stack([field.reshape(len(field), -1) for field in state])
     expected = 2

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from warmrl.agents.ppo_loss import PPOLoss
+from warmrl.agents.ppo_loss import Losses, PPOLoss
 from warmrl.envs import MemoryVecEnv
 from warmrl.tests.training.short_runs import SHORT, Outcome, assert_same, outcome, progress, solve
 from warmrl.tests.training.strangers import ID
@@ -161,6 +161,30 @@ def test_the_disk_is_full(number: int, capsys: pytest.CaptureFixture[str]) -> No
     err = capsys.readouterr().err
     assert err.startswith("error: run")
     assert "cannot be written: No space left on device (" in err
+    assert "steps are saved in run; go on with: python train.py --resume run" in err
+    assert err.count("\n") == 1
+    main(["--resume", "run"])
+    assert_same(outcome(Path("run")), expected)
+
+
+@pytest.mark.parametrize("number", [20, 45])
+def test_a_loss_that_is_not_a_number(number: int, capsys: pytest.CaptureFixture[str]) -> None:
+    expected, calls, loss = uninterrupted(), itertools.count(1), PPOLoss.__call__
+
+    def breaking(*args: Any) -> Losses:
+        losses = loss(*args)
+        return losses._replace(value=losses.value * np.nan, total=losses.total * np.nan)
+
+    def from_then_on(*args: Any) -> Losses:
+        return (loss if next(calls) < number else breaking)(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PPOLoss, "__call__", from_then_on)
+        with pytest.raises(SystemExit) as stop:
+            main([*SHORT, "--run-dir", "run"])
+    assert stop.value.code == 2
+    err = capsys.readouterr().err
+    assert err.startswith("error: env='warmrl/TMaze-v0': value loss nan in the update at step ")
     assert "steps are saved in run; go on with: python train.py --resume run" in err
     assert err.count("\n") == 1
     main(["--resume", "run"])

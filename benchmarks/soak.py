@@ -12,6 +12,7 @@ import gc
 import itertools
 import json
 import os
+import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
@@ -35,7 +36,7 @@ TRAINING = (
 )
 OURS = ("--env", "warmrl/TMaze-v0", "--length", "3", "--eval-delays", "3", "30")
 OTHERS = ("--env", "CartPole-v1")
-BLOCKS = 30
+BLOCKS = 8
 
 
 @dataclass
@@ -57,6 +58,7 @@ class Sample:
 
     minutes: float  # since the beginning
     memory: float  # resident, MiB
+    allocated: int  # pieces of memory that Python's objects hold: exact, where the former is not
     files: int  # open handles
     threads: int
 
@@ -78,7 +80,10 @@ class Trend:
 
 
 def trend(hours: npt.NDArray[np.float64], values: npt.NDArray[np.float64]) -> Trend:
-    """Fit a line; means over blocks of time, since one round resembles the next.
+    """Fit a line to means over a few blocks of time.
+
+    What an allocator keeps changes slowly, so that near rounds resemble each other, and an interval
+    from single rounds would be too narrow.
 
     :param hours: when [n]
     :param values: what was held then [n]
@@ -116,7 +121,8 @@ def soak(config: Soak) -> list[Sample]:
         gc.collect()
         minutes = (time.monotonic() - start) / 60
         memory = process.memory_info().rss / MIB
-        samples.append(Sample(minutes, memory, process.num_fds(), process.num_threads()))
+        held = (memory, sys.getallocatedblocks(), process.num_fds(), process.num_threads())
+        samples.append(Sample(minutes, *held))
         if minutes >= config.minutes:
             return samples
     raise AssertionError
@@ -130,7 +136,8 @@ def show(samples: list[Sample], config: Soak) -> dict[str, Trend]:
     for heading in ("", "first", "last", "per hour", "95 % interval", "flat"):
         table.add_column(heading, justify="right" if heading else "left")
     found = {}
-    for name, unit in (("memory", "MiB"), ("files", "open"), ("threads", "running")):
+    units = {"memory": "MiB", "allocated": "pieces", "files": "open", "threads": "running"}
+    for name, unit in units.items():
         values = np.array([getattr(sample, name) for sample in settled], dtype=float)
         found[name] = t = trend(hours, values)
         interval = f"{t.low:+.2f} to {t.high:+.2f}"

@@ -33,6 +33,16 @@ def test_growth_is_told_from_noise(
     assert found.low <= found.slope <= found.high
 
 
+def test_what_wanders_is_not_taken_for_growth() -> None:
+    random = np.random.default_rng(0)
+    steps = random.normal(size=(300, 130))
+    held = np.zeros_like(steps)
+    for t in range(1, 130):
+        held[:, t] = 0.8 * held[:, t - 1] + steps[:, t]
+    hours = np.linspace(0.2, 1.0, 80)
+    assert np.mean([not trend(hours, 500 + 3 * values).flat for values in held[:, 50:]]) < 0.1
+
+
 def test_few_samples_decide_nothing() -> None:
     assert trend(HOURS[:2], np.array([500.0, 600.0])).flat
 

@@ -181,7 +181,9 @@ def test_samples_go_on_after_a_reset(
 
 def test_a_model_is_a_source_too(random_vec_env: Callable[..., VecEnv]) -> None:
     model = RecurrentPPO("MlpRnnPolicy", random_vec_env(), n_steps=4, seed=0, device="cpu")
+    model.policy.set_training_mode(True)
     assert Agent(model).policy is model.policy
+    assert not model.policy.training
 
 
 def test_an_agent_acts_by_what_its_model_has_learned_since(

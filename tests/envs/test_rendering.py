@@ -82,7 +82,7 @@ def test_visible_cells_keep_ends_and_agent_and_fit(length: int) -> None:
         cells = visible_cells(x, length)
         numbers = [cell for cell in cells if cell is not None]
         assert numbers == sorted(set(numbers))
-        assert {0, x, length} <= set(numbers)
+        assert {0, 1, x, length - 1, length} <= set(numbers)
         assert len(cells) <= MAX_CELLS
         for before, cell in itertools.pairwise(cells):
             assert cell is None or before is None or cell == before + 1

@@ -49,6 +49,12 @@ def test_tasks_are_values(task: MemoryTask) -> None:
     assert hash(copy) == hash(task)
 
 
+@pytest.mark.parametrize("task", VARIANTS, ids=repr)
+def test_nothing_is_solved_before_the_first_step(task: MemoryTask) -> None:
+    noise = np.random.default_rng(0).random((50, task.reset_noise))
+    assert not task.success(task.reset(noise)).any()
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     task=st.sampled_from(VARIANTS),

@@ -46,11 +46,11 @@ class Table:
 def uniform_integers(noise: Array, count: int) -> Array:
     """Integers uniform over 0..count-1 (int64) from noise uniform on [0, 1).
 
-    The product can round up to `count` itself in single precision, hence the bound.
+    The product never rounds up to `count`: with p bits of precision noise is 1 - 2^-p at most, and
+    count 2^-p is more than half of what separates `count` from the float below it.
     """
     xp = array_namespace(noise)
-    drawn = xp.astype(noise * count, xp.int64)
-    return xp.where(drawn < count, drawn, count - 1)
+    return xp.astype(noise * count, xp.int64)
 
 
 def gaussian(first: Array, second: Array) -> Array:

@@ -50,6 +50,7 @@ def test_make_vec_env_falls_back_on_gymnasium() -> None:
     env = make_vec_env("CartPole-v1", 2, seed=0, sutton_barto_reward=True)
     assert np.asarray(env.reset()).shape == (2, 4)
     assert env.get_attr("spec")[0].kwargs["sutton_barto_reward"] is True
+    assert env.render_mode == "rgb_array"  # which its class, named in a string, says it has
 
 
 def test_an_id_is_registered_once() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from warmrl.envs import MemoryEnv, MemoryTask, MemoryVectorEnv, TMaze
-from warmrl.envs.canvas import BLUE, GREEN, INK, RED, Canvas, signed, text_width
+from warmrl.envs.canvas import BLUE, GREEN, GREY, INK, RED, Canvas, signed, text_width
 from warmrl.envs.tmaze_picture import MAX_CELLS, visible_cells
 from warmrl.tests.envs.variants import VARIANTS
 
@@ -60,7 +60,10 @@ def test_tmaze_picture_shows_the_agent_and_both_arms() -> None:
     env = MemoryEnv(TMaze(200), render_mode="rgb_array")
     env.reset(seed=0)
     image = env.render()
-    assert all(has(image, colour) for colour in (BLUE, GREEN, RED))
+    assert all(has(image, colour) for colour in (BLUE, GREEN, RED, GREY))  # grey: left out
+    short = MemoryEnv(TMaze(3), render_mode="rgb_array")
+    short.reset(seed=0)
+    assert not has(short.render(), GREY)
 
 
 def test_recall_in_text() -> None:

@@ -116,6 +116,8 @@ def test_the_stated_exploration_policy_is_used(shell: Callable[[Any], Any]) -> N
     assert actions(random_rollouts(shell(lambda: Countdown(9)), 6, seed=0)) == {0, 1, 2}
     assert actions(random_rollouts(shell(lambda: Lazy(9)), 6, seed=0)) == {1, 2}
     assert actions(random_rollouts(shell(lambda: Lazy(9)), 6, seed=0, policy=(1, 0, 0))) == {0}
+    alone = SyncVectorEnv([lambda: Lazy(9)])
+    assert actions(random_rollouts(alone, 6, seed=0)) == {1, 2}
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,8 @@ class MemoryVectorEnv(TaskShell, VectorEnv[Observations, npt.NDArray[np.int64], 
         """
         if seed is not None:
             self.np_random = np.random.default_rng(seed)
-            self._np_random_seed = seed if isinstance(seed, int) else None
+            if isinstance(seed, int):
+                self._np_random_seed = seed
         self._ended = np.zeros(self.num_envs, dtype=np.bool_)
         return self._batch.reset(self.np_random), {}
 

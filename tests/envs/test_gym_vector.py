@@ -145,6 +145,18 @@ def test_a_vector_environment_has_one_unless_told_otherwise() -> None:
     assert MemoryVectorEnv("warmrl/TMaze-v0").num_envs == 1
 
 
+def test_the_seed_is_told_and_asking_for_it_changes_nothing() -> None:
+    env = MemoryVectorEnv(TMaze(), 2)
+    env.reset(seed=5)
+    assert env.np_random_seed == 5
+    env.reset()
+    assert env.np_random_seed == 5
+    env.reset(seed=[1, 2])
+    before = env.np_random
+    assert env.np_random_seed == -1  # Gymnasium's word for one that is not known
+    assert env.np_random is before
+
+
 def test_frames_are_played_at_a_speed_to_follow() -> None:
     for kind in (MemoryEnv, MemoryVectorEnv):
         assert kind("warmrl/TMaze-v0").metadata["render_fps"] == 4

@@ -256,6 +256,12 @@ def test_numbers_that_are_not_finite_are_named(what: str, random_vec_env: VecEnv
         model.learn(24)
 
 
+def test_a_last_observation_that_is_not_finite_is_named(random_vec_env: VecEnvFactory) -> None:
+    env = random_vec_env(length=3, faults={1: (4, "observation")})  # the second's episodes have 4
+    with pytest.raises(ValueError, match=r"^observation nan of environment 1 at step 8: it must"):
+        make(RecurrentPPO, env).learn(24)
+
+
 def test_a_first_observation_that_is_not_finite_is_named(random_vec_env: VecEnvFactory) -> None:
     env = random_vec_env()
     reset = env.reset

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import warmrl.envs.episode
-from warmrl.envs import DelayedRecall, Denoising, Episode, MemoryTask, TMaze
+from warmrl.envs import DelayedRecall, Denoising, Episode, MemoryTask, PassiveTMaze, TMaze
 from warmrl.tests.envs.policies import memoryless_policy, perfect_policy, returns
 from warmrl.tests.envs.variants import DEFAULTS, VARIANTS, WITH_CUES
 
@@ -47,6 +47,18 @@ def test_tasks_are_values(task: MemoryTask) -> None:
     assert copy == task
     assert np.array_equal(copy.views, task.views)
     assert hash(copy) == hash(task)
+
+
+@pytest.mark.parametrize(
+    ("task", "lowest", "highest"),
+    [(TMaze(5), -0.1, 4), (DelayedRecall(5, n_cues=4), 0, 0.25), (PassiveTMaze(4), -0.25, 1)],
+)
+def test_the_reward_that_is_seen_has_its_bounds(
+    task: MemoryTask, lowest: float, highest: float
+) -> None:
+    low, high = Episode(task).observation_bounds
+    seen = task.n_actions  # after the previous action
+    assert [low[seen], high[seen]] == pytest.approx([lowest, highest])
 
 
 @pytest.mark.parametrize("task", VARIANTS, ids=repr)

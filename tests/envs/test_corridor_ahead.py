@@ -11,11 +11,13 @@ from warmrl.tests.envs.variants import WITH_CUES
 FAR = 200
 
 
-def walked(episode: Episode, state: EpisodeState, actions: list[int]) -> EpisodeState:
-    n = len(state.steps)
+def walked(episode: Episode, state: EpisodeState, actions: list[int]) -> tuple[EpisodeState, bool]:
+    """Where actions lead, and whether all the way is in the corridor, after the first cell."""
+    n, inside = len(state.steps), True
     for action in actions:
         state = episode.step(state, np.full(n, action), np.empty((n, 0)))[0]
-    return state
+        inside &= bool((episode.corridor_delay(state) >= 1).all())
+    return state, inside
 
 
 @settings(max_examples=150, deadline=None)
@@ -31,17 +33,14 @@ def test_a_jump_leads_to_where_walking_does(
     rng, episode = np.random.default_rng(seed), Episode(task.with_delay(FAR))
     p = task.exploration_policy
     begin, cycle = (rng.choice(task.n_actions, n, p=p).tolist() for n in (30, period))
-    before = walked(episode, episode.reset(episode.task.cues()), begin)
-    state = walked(episode, before, cycle)
+    before, _ = walked(episode, episode.reset(episode.task.cues()), begin)
+    state, moved = walked(episode, before, cycle)
     delay = episode.corridor_delay(state)
-    moved = bool((episode.corridor_delay(before) >= 1).all() and (delay >= 1).all())
-    event(f"in the corridor: {moved}")
-    if not moved:
-        return
     cells = cycles * (delay - episode.corridor_delay(before))
     jumped = episode.corridor_ahead(state, cells, cycles * period)
-    state = walked(episode, state, cycle * cycles)
-    if (episode.corridor_delay(state) < 1).any():
+    state, inside = walked(episode, state, cycle * cycles)
+    event(f"in the corridor: {moved and inside}")
+    if not (moved and inside):
         return
     np.testing.assert_array_equal(jumped.steps, state.steps)
     for mine, its in zip(jumped.task, state.task, strict=True):

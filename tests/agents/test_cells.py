@@ -1,5 +1,7 @@
 """Cells: their equations, torch's kernels, and every way of running many steps."""
 
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
 from warmrl.agents.cells import CELLS, LSTM, Cell, find_cell
+from warmrl.agents.compiled_cell import CompiledCell
 from warmrl.tests.reference.cells import STEPS
 
 X, H = 3, 4
@@ -187,6 +190,16 @@ def test_gradients_are_those_of_finite_differences(name: str, packed: bool) -> N
     x = sequences.data if packed else randn(3, 3, X)
     inputs = (x, randn(3, H), randn(3, H, seed=2), *weights.values())
     assert torch.autograd.gradcheck(run, [t.requires_grad_() for t in inputs])
+
+
+@pytest.mark.parametrize(
+    ("base", "names"), [(Cell, {"step"}), (CompiledCell, {"step", "compiled_loop"})]
+)
+def test_a_cell_must_have_its_equations(base: type[Any], names: set[str]) -> None:
+    for missing in names:
+        rest = {name: None for name in names if name != missing}
+        with pytest.raises(TypeError, match=f"abstract method '?{missing}"):
+            type("Mine", (base,), rest)()
 
 
 def test_an_unknown_cell_is_told_what_exists() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -51,6 +52,32 @@ def test_make_vec_env_falls_back_on_gymnasium() -> None:
     assert np.asarray(env.reset()).shape == (2, 4)
     assert env.get_attr("spec")[0].kwargs["sutton_barto_reward"] is True
     assert env.render_mode == "rgb_array"  # which its class, named in a string, says it has
+
+
+class Picky(gym.Wrapper[Any, Any, Any, Any]):
+    """Goes around nothing."""
+
+    error: Exception
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TypeError("no box"), "no box"),
+        (ValueError("no image"), "no image"),
+        (AssertionError(), "AssertionError()"),
+    ],
+)
+def test_a_wrapper_that_does_not_fit_is_named(
+    error: Exception, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Picky, "error", error, raising=False)
+    with pytest.raises(ValueError, match=r"env_wrapper=.*Picky cannot go around .*: ") as refused:
+        make_vec_env("CartPole-v1", 1, env_wrapper=f"{__name__}.Picky")
+    assert str(refused.value).endswith(f": {reason}")
 
 
 def test_an_id_is_registered_once() -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import warmrl.envs.episode
 from warmrl.envs import DelayedRecall, Denoising, Episode, MemoryTask, PassiveTMaze, TMaze
+from warmrl.envs.recall_task import RecallTask
 from warmrl.tests.envs.policies import memoryless_policy, perfect_policy, returns
 from warmrl.tests.envs.variants import DEFAULTS, VARIANTS, WITH_CUES
 
@@ -185,6 +186,25 @@ def test_every_cue_has_a_name(task: MemoryTask) -> None:
 def test_names_of_cues() -> None:
     assert TMaze().cue_names() == ["up", "down"]
     assert DelayedRecall(n_cues=2, n_symbols=2).cue_names() == ["0 0", "0 1", "1 0", "1 1"]
+
+
+TO_DEFINE = {
+    MemoryTask: {
+        *("reset", "step", "success", "view", "horizon", "reset_noise", "step_noise"),
+        *("n_actions", "action_names", "exploration_policy", "observation_bounds"),
+        *("reward_range", "optimal_return", "memoryless_return", "deterministic"),
+        *("ansi", "picture"),
+    },
+    RecallTask: {"reset", "reset_noise", "_window", "_cue"},
+}
+
+
+@pytest.mark.parametrize(("base", "names"), TO_DEFINE.items())
+def test_a_task_that_lacks_something_is_told_what(base: type[Any], names: set[str]) -> None:
+    for missing in names:
+        rest = {name: None for name in names if name != missing}
+        with pytest.raises(TypeError, match=f"abstract class Mine .*abstract method '?{missing}"):
+            type("Mine", (base,), rest)()
 
 
 def test_too_many_cues_are_refused() -> None:

@@ -1,5 +1,7 @@
 """VAA of networks whose attractors are known."""
 
+from inspect import signature
+
 import pytest
 import torch
 from torch import nn
@@ -46,6 +48,10 @@ def test_more_steps_than_one_call() -> None:
     assert values[0] == 1.0
     assert values[2] == pytest.approx(1 / 16)
     assert values == sorted(values, reverse=True)
+
+
+def test_attractors_are_looked_for_as_long_as_published() -> None:
+    assert signature(reachable_vaa).parameters["n_steps"].default == 10_000
 
 
 def test_same_seed_same_value() -> None:

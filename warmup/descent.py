@@ -8,7 +8,7 @@ from statistics import fmean
 import torch
 from torch import Tensor, nn
 
-from ..checks import check_choice, check_flag, check_integer, check_positive
+from ..checks import check_choice, check_flag, check_integer, check_number, check_positive
 from .cuts import CUTS
 from .divergence import DivergedError, check_descent, restored_on_error, with_smaller_steps
 from .drives import DRIVES
@@ -35,6 +35,9 @@ class DescentConfig:
     """Step size of Adam, at first."""
     anneal: bool = False
     """Whether it falls linearly to zero."""
+    beta2: float = 0.999
+    """Adam's decay of squared gradients. Where VAA* is lost again on the way, 0.99 may keep it:
+    gradients that grow after a quiet stretch make too large steps while their squares lag."""
     batch_size: int = 32
     """Trajectories per gradient step."""
     max_grad_norm: float | None = 1.0
@@ -65,6 +68,9 @@ class DescentConfig:
             check_flag(name, getattr(self, name))
         for name in ("learning_rate", "eps"):
             check_positive(name, getattr(self, name))
+        check_number("beta2", self.beta2, 0)
+        if self.beta2 >= 1:
+            raise ValueError(f"beta2={self.beta2} must be below 1")
         if self.max_grad_norm is not None:
             check_positive("max_grad_norm", self.max_grad_norm)
 
@@ -132,7 +138,7 @@ def descend(
         losses = []
         with _in_training(networks), restored_on_error(parameters):
             generator = torch.Generator().manual_seed(config.seed)
-            optimiser = torch.optim.Adam(parameters, lr=learning_rate)
+            optimiser = torch.optim.Adam(parameters, learning_rate, (0.9, config.beta2))
             for step in range(config.n_steps):
                 if config.anneal:
                     rate = learning_rate * (1 - step / config.n_steps)

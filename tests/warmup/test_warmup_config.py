@@ -31,7 +31,7 @@ def test_the_settings_that_were_measured_are_the_defaults() -> None:
     """What docs/benchmarks.md was made with."""
     descent = {"drive": "frame", "n_steps": 200, "learning_rate": 1e-2, "anneal": False}
     descent |= {"batch_size": 32, "max_grad_norm": 1.0, "partial": True, "cut": "log_uniform"}
-    descent |= {"eps": 1e-4, "vaa_states": 200, "vaa_steps": 200, "seed": 0}
+    descent |= {"beta2": 0.999, "eps": 1e-4, "vaa_states": 200, "vaa_steps": 200, "seed": 0}
     own = {"max_drive_steps": 200, "drive_growth": 1, "target": 0.95, "margin": 1.0, "settle": 10.0}
     assert asdict(WarmupConfig()) == descent | own
     radii = {"time_radius": 1.0, "depth_radius": 1.0}

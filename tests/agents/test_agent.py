@@ -30,7 +30,7 @@ def test_acting_is_predicting_with_the_states(
     agent, n = Agent(policy), 4
     random = np.random.default_rng(0)
     state, starts = None, np.ones(n, dtype=bool)
-    for obs in observations(seen, n, 50):
+    for obs in observations(seen, n, 25):
         wanted, state = policy.predict(obs, state, starts, deterministic=True)
         got = agent.act(obs)
         assert got.dtype == wanted.dtype

@@ -23,7 +23,7 @@ def test_every_moment_of_an_episode_can_be_drawn(task: MemoryTask) -> None:
     rng = np.random.default_rng(0)
     for env in (image, text):
         env.reset(seed=0)
-    for _ in range(100):
+    for _ in range(40):
         drawn, written = image.render(), text.render()
         assert drawn.dtype == np.uint8
         shapes.add(drawn.shape)

@@ -1,6 +1,8 @@
 """An agent on disk: numbers and JSON, to the last bit, and nothing that is executed."""
 
+import gc
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -242,3 +244,16 @@ def test_saving_again_replaces_both_files(make_policy: PolicyFactory, run_dir: P
     other = Agent(make_policy(seed=5))
     other.save(run_dir)
     assert_same_weights(Agent.load(run_dir, device="cpu"), other)
+
+
+def test_loading_again_and_again_loses_no_memory(run_dir: Path) -> None:
+    def load(times: int) -> int:
+        for _ in range(times):
+            Agent.load(run_dir, device="cpu")
+        gc.collect()
+        return sys.getallocatedblocks()
+
+    before = load(20)
+    assert (
+        load(60) - before
+    ) / 60 < 10  # it was two for each of the weights, of which there are 14

@@ -181,15 +181,15 @@ def draw(rows: Sequence[Row], study: Supervised) -> Figure:
         )
     axes.axhline(1, color="black", lw=0.8)
     axes.annotate(
-        "best guess",
+        "best\nguess",
         (1, 1),
-        (-2, 3),
+        (4, 0),
         xycoords=("axes fraction", "data"),
         textcoords="offset points",
-        ha="right",
+        va="center",
         fontsize=8,
     )
-    axes.set(ylabel="error / error of the best guess", ylim=(0, None))
+    axes.set(ylabel="error / error of the best guess", ylim=(-0.03, None))
     names = ["\n".join(task.rsplit("-", 1)) for task in study.tasks]
     axes.set_xticks(range(len(names)), names, fontsize=8)
     axes.spines[["top", "right"]].set_visible(False)

@@ -20,6 +20,14 @@ TINY = Sizes(
 )
 
 
+def test_published_runs_are_found() -> None:
+    """Whoever types the command of docs/benchmarks.md gets its table, and no run is made anew."""
+    pytest.importorskip("sklearn", reason="needs pip install scikit-learn")
+    results = Path(supervised.__file__).parent / "results"
+    done = {row["key"] for row in read_rows(results / "supervised.jsonl")}
+    assert {job.key for job in supervised.Supervised(seeds=4).jobs()} <= done
+
+
 def test_every_task_end_to_end_once(
     tmp_path: Path,
     mnist: Path,

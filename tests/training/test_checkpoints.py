@@ -60,7 +60,7 @@ def test_the_last_two_are_kept(run: Path) -> None:
     assert found == [BEFORE, LAST]
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(20))
 @pytest.mark.parametrize("damage", [flip, tear])
 def test_damage_is_found(
     run: Path, damage: Callable[[Path, np.random.Generator], None], seed: int

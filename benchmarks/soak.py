@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import psutil
 import tyro
+from rich.cells import cached_cell_len
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
@@ -118,6 +119,7 @@ def soak(config: Soak) -> list[Sample]:
             contextlib.redirect_stdout(nowhere),
         ):
             play_round(number, Path(folder))
+        cached_cell_len.cache_clear()  # rich's: it is bounded, and an hour does not fill it
         gc.collect()
         minutes = (time.monotonic() - start) / 60
         memory = process.memory_info().rss / MIB

@@ -100,20 +100,31 @@ class Definition:
         :raises ValueError: if it is another's
         :raises OSError: if it cannot be made, holds something else, or is being written
         """
-        taken = f"folder={str(folder)!r} exists; it must be a new one, or that of a sweep"
         if folder.exists() and not folder.is_dir():
-            raise FileExistsError(taken)
+            raise FileExistsError(_taken(folder))
         folder.mkdir(parents=True, exist_ok=True)
         lock = FolderLock(folder, "folder")
+        try:
+            self._own(folder)
+        except BaseException:
+            lock.close()
+            raise
+        return lock
+
+    def _own(self, folder: Path) -> None:
+        """Be the sweep of the folder, or check that it is already."""
         path = folder / DEFINITION_FILE
         if path.is_file():
             _check_same(folder, self.to_json(), _stored(path))
-            return lock
+            return
         if any(folder.iterdir()):
-            raise FileExistsError(taken)
+            raise FileExistsError(_taken(folder))
         with whole_file(path) as partial:
             partial.write_text(json.dumps(self.to_json(), indent=2) + "\n")
-        return lock
+
+
+def _taken(folder: Path) -> str:
+    return f"folder={str(folder)!r} exists; it must be a new one, or that of a sweep"
 
 
 def _build(config: TrainConfig) -> None:

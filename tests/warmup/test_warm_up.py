@@ -345,33 +345,27 @@ def test_rejects(
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("anneal", [True, False])
-def test_the_steps_shrink_to_nothing(anneal: bool) -> None:
+def path(config: WarmupConfig) -> list[Tensor]:
+    """The weights of a GRU after every step."""
     rnn = seeded(nn.GRU, 5, 4)
     weights: list[Tensor] = []
 
     def keep(step: int, vaa_star: float) -> None:
         weights.append(torch.cat([p.detach().flatten() for p in rnn.parameters()]))
 
-    config = WarmupConfig(n_steps=10, learning_rate=0.01, anneal=anneal, vaa_steps=1)
     warm_up(rnn, noise(), config, keep)
+    return weights
+
+
+@pytest.mark.parametrize("anneal", [True, False])
+def test_the_steps_shrink_to_nothing(anneal: bool) -> None:
+    weights = path(WarmupConfig(n_steps=10, learning_rate=0.01, anneal=anneal, vaa_steps=1))
     first, last = weights[1] - weights[0], weights[-1] - weights[-2]
     assert (last.abs().max() < 0.3 * first.abs().max()) == anneal
 
 
 def test_the_decay_of_squared_gradients_counts_from_the_second_step_on() -> None:
     """Adam's first step is the sign of the gradient, whatever its decays (Kingma & Ba 2015)."""
-
-    def steps(beta2: float) -> list[Tensor]:
-        rnn = seeded(nn.GRU, 5, 4)
-        weights: list[Tensor] = []
-
-        def keep(step: int, vaa_star: float) -> None:
-            weights.append(torch.cat([p.detach().flatten() for p in rnn.parameters()]))
-
-        warm_up(rnn, noise(), WarmupConfig(n_steps=3, beta2=beta2, vaa_steps=1), keep)
-        return weights
-
-    slow, fast = steps(0.999), steps(0.5)
+    slow, fast = (path(WarmupConfig(n_steps=3, beta2=b, vaa_steps=1)) for b in (0.999, 0.5))
     torch.testing.assert_close(slow[0], fast[0], rtol=0, atol=1e-6)
     assert (slow[2] - fast[2]).abs().max() > 1e-4

@@ -23,7 +23,7 @@ SETTINGS: dict[int, dict[str, Any]] = {
     200: {
         "n_steps": 256,
         "n_minibatches": 8,
-        # Of the published runs; train.py's own are quicker, and were not tried.
+        # With train.py's own some seeds are quicker, others take several times as long.
         "n_envs": 128,
         "learning_rate": 1e-3,
         "gamma": 0.99,

@@ -28,12 +28,17 @@ class WarmupConfig(DescentConfig):
     """Weight of the mean square motion of tanh(state) in the second half of a constant drive; 0 as
     in the paper. VAA* alone is also raised by oscillations and chaos, which keep states apart
     without keeping what they stood for; this leaves attractors that come to rest."""
+    halvings: int = 2
+    """How often at most to begin again, with half the step size, if VAA* was won and lost again; 0
+    as in the paper. On long sequences the gradients of an LSTM grow faster than Adam follows, and
+    one leap may lose all."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_integer("max_drive_steps", self.max_drive_steps, 1)
         check_integer("drive_growth", self.drive_growth, 0)
         check_number("settle", self.settle, 0)
+        check_integer("halvings", self.halvings, 0)
         check_positive("target", self.target)
         if self.margin is not None:
             check_positive("margin", self.margin)
@@ -68,6 +73,7 @@ class WarmupConfig(DescentConfig):
             drive_growth=10,
             margin=None,
             settle=0.0,
+            halvings=0,
             max_grad_norm=None,
         )
         return replace(theirs, **changes)
@@ -81,7 +87,7 @@ class WarmupResult(DescentResult):
     :param vaa_before: VAA of each layer under a constant input, by its name, before the warm-up
     :param vaa_after: the same after it, from the same trajectories, cuts and inputs
     :param learning_rate: step size of Adam, at first; smaller than that of the settings if that
-        diverged
+        diverged, or lost what was won
     :param vaa_star: VAA* before each gradient step, mean over the layers [n_steps]
     """
 

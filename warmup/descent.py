@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from ..checks import check_choice, check_flag, check_integer, check_number, check_positive
 from .cuts import CUTS
-from .divergence import DivergedError, check_descent, restored_on_error, with_smaller_steps
+from .divergence import (
+    DivergedError,
+    check_descent,
+    restored_on_error,
+    restorer,
+    with_smaller_steps,
+)
 from .drives import DRIVES
 from .modes import training_mode
 from .networks import Network
@@ -36,8 +42,7 @@ class DescentConfig:
     anneal: bool = False
     """Whether it falls linearly to zero."""
     beta2: float = 0.999
-    """Adam's decay of squared gradients. Where VAA* is lost again on the way, 0.99 may keep it:
-    gradients that grow after a quiet stretch make too large steps while their squares lag."""
+    """Adam's decay of squared gradients."""
     batch_size: int = 32
     """Trajectories per gradient step."""
     max_grad_norm: float | None = 1.0
@@ -83,7 +88,7 @@ class DescentResult:
     :param vaa_before: VAA of each layer under a constant input, by its name, before the descent
     :param vaa_after: the same after it, from the same trajectories, cuts and inputs
     :param learning_rate: step size of Adam, at first; smaller than that of the settings if that
-        diverged
+        diverged, or was in vain
     """
 
     loss: list[float]
@@ -114,12 +119,13 @@ def descend(
     config: DescentConfig,
     objective: Callable[[int, torch.Generator], Tensor],
     on_step: Callable[[int], None],
+    in_vain: Callable[[DescentResult, int], bool] | None = None,
 ) -> DescentResult:
     """Descend with Adam, and measure VAA before and after.
 
     Only parameters of ``warmed`` layers with ``requires_grad`` change; optimisers, gradients, modes
     and global random state stay as they are. If it diverges it begins again with a tenth of the
-    step size, twice at most.
+    step size, twice at most; with half of it if it was in vain.
 
     :param name: what errors begin with
     :param networks: whose layers change
@@ -127,12 +133,14 @@ def descend(
     :param config: settings
     :param objective: the loss, from the number of the step, from 0, and a generator
     :param on_step: called after every gradient step with its number, from 1
+    :param in_vain: whether to begin again, from what came of it, and how often it has already
     :raises ValueError: if no parameter may change
     :raises FloatingPointError: if loss or gradient become NaN or infinite each time; as with any
         other exception on the way, the parameters are then those from before
     """
     parameters = _trainable(name, networks)
     vaa_before = _measure(networks, histories, config)
+    put_back = restorer(parameters)
 
     def attempt(learning_rate: float) -> DescentResult:
         losses = []
@@ -161,7 +169,13 @@ def descend(
                 ) from error
         return DescentResult(losses, vaa_before, vaa_after, learning_rate)
 
-    return with_smaller_steps(attempt, config.learning_rate)
+    result = with_smaller_steps(attempt, config.learning_rate)
+    halvings = 0
+    while in_vain is not None and in_vain(result, halvings):
+        put_back()
+        halvings += 1
+        result = with_smaller_steps(attempt, result.learning_rate / 2)
+    return result
 
 
 def _measure(

@@ -51,17 +51,27 @@ def with_smaller_steps(attempt: Callable[[float], Result], learning_rate: float)
     return attempt(learning_rate / SMALLER**RESTARTS)
 
 
+def restorer(parameters: Sequence[nn.Parameter]) -> Callable[[], None]:
+    """What gives parameters the values that they have now."""
+    values = [p.detach().clone() for p in parameters]
+
+    def put_back() -> None:
+        with torch.no_grad():
+            for p, value in zip(parameters, values, strict=True):
+                p.copy_(value)
+
+    return put_back
+
+
 @contextmanager
 def restored_on_error(parameters: Sequence[nn.Parameter]) -> Iterator[None]:
     """Leave parameters as they were if anything goes wrong, and their gradients in any case."""
-    values = [p.detach().clone() for p in parameters]
+    put_back = restorer(parameters)
     gradients = [p.grad for p in parameters]
     try:
         yield
     except BaseException:
-        with torch.no_grad():
-            for p, value in zip(parameters, values, strict=True):
-                p.copy_(value)
+        put_back()
         raise
     finally:
         for p, gradient in zip(parameters, gradients, strict=True):

@@ -1,6 +1,7 @@
 """Warm-up: a short gradient descent on multistability, before any training."""
 
 from collections.abc import Callable
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -8,12 +9,14 @@ from torch import Tensor
 
 from ..checks import check_kind
 from .config import WarmupConfig, WarmupResult
-from .descent import descend
+from .descent import DescentResult, descend
 from .drives import CONSTANT_DRIVES, DRIVES
 from .multistability import vaa_star
 from .networks import Network, find_networks
 from .starts import Histories
 from .trajectories import Trajectories
+
+WINDOW = 10  # gradient steps, each with another batch and drive, for a mean of VAA*
 
 
 def warm_up(
@@ -61,8 +64,21 @@ def warm_up(
         if callback is not None:
             callback(step, vaa_curve[-1])
 
-    done = descend("warm_up", networks, histories, settings, objective, on_step)
+    def in_vain(result: DescentResult, halvings: int) -> bool:
+        return halvings < settings.halvings and was_lost(vaa_curve, result.mean_vaa_after)
+
+    done = descend("warm_up", networks, histories, settings, objective, on_step, in_vain)
     return WarmupResult(**vars(done), vaa_star=vaa_curve)
+
+
+def was_lost(vaa_curve: list[float], vaa_after: float) -> bool:
+    """Whether VAA* was won on the way, and is lost at the end.
+
+    :param vaa_curve: VAA* before each gradient step
+    :param vaa_after: VAA after the last
+    """
+    means = [fmean(vaa_curve[i : i + WINDOW]) for i in range(len(vaa_curve) - WINDOW + 1)]
+    return bool(means) and max(means) / 2 > max(means[-1], vaa_after)
 
 
 def _drive_batch(

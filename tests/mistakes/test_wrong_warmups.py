@@ -47,6 +47,7 @@ def noise() -> Trajectories:
     Wrong(lambda: config(learning_rate=NAN), "learning_rate=nan must be a positive number"),
     Wrong(lambda: config(beta2=1.0), "beta2=1.0 must be below 1"),
     Wrong(lambda: config(beta2=-0.1), "beta2=-0.1 must be a number of at least 0"),
+    Wrong(lambda: config(halvings=-1), "halvings=-1 must be at least 0"),
     Wrong(lambda: config(max_grad_norm=-1.0), "max_grad_norm=-1.0 must be a positive number"),
     Wrong(lambda: config(target=1.5), "target=1.5 must be at most 1"),
     Wrong(lambda: config(target=NAN), "target=nan must be a positive number"),

@@ -13,7 +13,14 @@ from gymnasium import spaces
 from sb3_contrib import RecurrentPPO
 from torch import Tensor, nn
 
-from warmrl.warmup import Trajectories, WarmupConfig, random_rollouts, warm_up
+from warmrl.warmup import (
+    Trajectories,
+    WarmupConfig,
+    WarmupResult,
+    procedure,
+    random_rollouts,
+    warm_up,
+)
 
 SHORT = WarmupConfig(n_steps=3, batch_size=8, vaa_states=10, vaa_steps=5)
 
@@ -283,6 +290,40 @@ def test_a_warm_up_that_diverges_begins_again_with_smaller_steps() -> None:
     assert told.learning_rate == 10.0
     assert len(told.vaa_star) == told.n_steps == 20
     assert all(torch.equal(a, b) for a, b in zip(weights, wanted, strict=True))
+
+
+def test_a_warm_up_that_loses_what_it_won_begins_again_with_half_the_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As if it had been told so, each time; the last attempt counts, whatever comes of it."""
+
+    def warmed(**changes: Any) -> tuple[WarmupResult, list[nn.Parameter]]:
+        rnn = seeded(nn.GRU, 5, 8)
+        return warm_up(rnn, noise(), replace(SHORT, **changes)), list(rnn.parameters())
+
+    told = warmed(learning_rate=0.0025)
+    kept = warmed()
+    monkeypatch.setattr(procedure, "was_lost", lambda vaa_curve, vaa_after: True)
+    assert warmed(halvings=0)[0] == kept[0]
+    restarted = warmed(halvings=2)
+    assert restarted[0] == told[0]
+    assert told[0].learning_rate == 0.0025
+    assert all(torch.equal(a, b) for a, b in zip(restarted[1], told[1], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("vaa_curve", "vaa_after", "lost"),
+    [
+        ([0.0] * 10 + [0.8] * 10 + [0.3] * 10, 0.1, True),
+        ([0.0] * 10 + [0.8] * 10 + [0.3] * 10, 1.0, False),  # lost in short batches only
+        ([0.0] * 10 + [0.8] * 20, 0.1, False),  # never lasted as long as VAA asks for
+        ([0.0] * 10 + [0.8] * 10 + [0.5] * 10, 0.1, False),
+        ([0.8, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0], 0.0, False),
+        ([0.8, 0.0], 0.0, False),  # too short to tell
+    ],
+)
+def test_when_vaa_is_lost(vaa_curve: list[float], vaa_after: float, lost: bool) -> None:
+    assert procedure.was_lost(vaa_curve, vaa_after) is lost
 
 
 def test_what_is_broken_from_the_start_is_not_tried_again() -> None:

@@ -24,6 +24,7 @@ def test_the_papers_settings() -> None:
     assert (config.n_steps, config.learning_rate, config.batch_size) == (100, 1e-2, 32)
     assert (config.max_drive_steps, config.drive_growth, config.target) == (200, 10, 0.95)
     assert (config.settle, config.margin, config.anneal) == (0.0, None, False)
+    assert config.halvings == 0
     assert config.seed == 3
 
 
@@ -33,6 +34,7 @@ def test_the_settings_that_were_measured_are_the_defaults() -> None:
     descent |= {"batch_size": 32, "max_grad_norm": 1.0, "partial": True, "cut": "log_uniform"}
     descent |= {"beta2": 0.999, "eps": 1e-4, "vaa_states": 200, "vaa_steps": 200, "seed": 0}
     own = {"max_drive_steps": 200, "drive_growth": 1, "target": 0.95, "margin": 1.0, "settle": 10.0}
+    own |= {"halvings": 2}
     assert asdict(WarmupConfig()) == descent | own
     radii = {"time_radius": 1.0, "depth_radius": 1.0}
     assert asdict(LocalStabilityConfig()) == descent | radii
@@ -44,7 +46,7 @@ def test_the_settings_that_were_measured_are_the_defaults() -> None:
 
 
 def test_the_smallest_settings_are_settings() -> None:
-    WarmupConfig(n_steps=1, batch_size=2, vaa_states=1, vaa_steps=1, max_drive_steps=1)
+    WarmupConfig(n_steps=1, batch_size=2, vaa_states=1, vaa_steps=1, max_drive_steps=1, halvings=0)
     ConsolidationConfig(n_steps=1, batch_size=1, max_hold_steps=1, max_drift_steps=0, noise=0)
 
 

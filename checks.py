@@ -3,6 +3,7 @@
 import math
 import operator
 from collections.abc import Iterable
+from importlib.util import find_spec
 from numbers import Real
 from typing import Any
 
@@ -77,6 +78,15 @@ def check_kind(name: str, value: Any, kind: type) -> None:
     """
     if not isinstance(value, kind):
         raise TypeError(f"{name} is of type {type(value).__name__}; it must be {kind.__name__}")
+
+
+def check_installed(package: str, extra: str) -> None:
+    """Check that the package of an extra is there.
+
+    :raises ValueError: if it is not, with the command that installs it
+    """
+    if find_spec(package) is None:
+        raise ValueError(f"{extra} needs {package}; install it: pip install 'warmrl[{extra}]'")
 
 
 def _real(name: str, value: Any, right: str) -> float:

@@ -162,11 +162,15 @@ def _work(pipe: Connection, output: Path | None) -> None:
             pipe.send(Told(key, said))
             return pipe.recv()
 
-        try:
-            ended = Ended(key, task(tell))
-        except Exception as error:
-            ended = Ended(key, None, sendable(error), traceback.format_exc())
-        pipe.send(ended)
+        pipe.send(attempt(key, task, tell))
+
+
+def attempt(key: str, task: Task, tell: Tell) -> Ended:
+    """Call a task, and give its outcome in a form that can be sent."""
+    try:
+        return Ended(key, task(tell))
+    except Exception as error:
+        return Ended(key, None, sendable(error), traceback.format_exc())
 
 
 def _end_with_parent() -> None:

@@ -1,7 +1,6 @@
 """Many runs of train.py over any of its settings: a grid, or a search, with several seeds."""
 
 import dataclasses
-import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from typing import Annotated, TypeAlias
 import tyro
 from rich.console import Console
 
-from warmrl.checks import check_integer
+from warmrl.checks import check_installed, check_integer
 from warmrl.command_line import command, one_line_errors, parse
 from warmrl.processes import Pool
 from warmrl.sweeps import (
@@ -127,7 +126,7 @@ def place_of(config: SweepConfig) -> Place:
     jobs = config.jobs or os.cpu_count() or 1
     if config.ray is None:
         return Pool(jobs, config.folder / OUTPUT_FILE)
-    _require("ray", "ray")
+    check_installed("ray", "ray")
     from warmrl.sweeps.cluster import Cluster
 
     place: Place = Cluster(config.ray, config.jobs)
@@ -162,11 +161,6 @@ def show(definition: Definition, trials: int, rows: Sequence[Row], console: Cons
         show_trials(runs, list(definition.space), trials, definition.score, console)
 
 
-def _require(package: str, extra: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise ValueError(f"{extra} needs {package}; install it: pip install 'warmrl[{extra}]'")
-
-
 def main(args: Sequence[str] | None = None) -> None:
     """Run the script.
 
@@ -178,7 +172,7 @@ def main(args: Sequence[str] | None = None) -> None:
         definition = definition_of(config)
         definition.check()
         if definition.space:
-            _require("optuna", "sweep")
+            check_installed("optuna", "sweep")
         place = place_of(config)
         lock = definition.claim(config.folder)
         rows = {row["key"]: row for row in read_rows(config.folder / RESULTS_FILE)}

@@ -17,7 +17,7 @@ from warmrl.evaluation.interquartile import iqm, with_interval
 from warmrl.sweeps.rows import Row, grouped
 from warmrl.sweeps.table import median_steps
 from warmrl.train import train, warm
-from warmrl.training import TrainConfig, build_env, build_model, task_of
+from warmrl.training import StopWhenSolved, TrainConfig, build_env, build_model, task_of
 from warmrl.warmup import WarmupResult, random_rollouts, reachable_vaa
 
 VAA = ("vaa_untrained", "vaa_trained")
@@ -30,6 +30,21 @@ QUICK: dict[str, Any] = {
     "total_timesteps": 1024,
 }
 """settings of a run that only shows that everything runs"""
+
+
+class LastinglySolved(StopWhenSolved):
+    """Knows since when the task was solved once it has been for some rollouts; stops nothing.
+
+    What is forgotten and learned again later, in a longer practice, changes nothing of that: steps
+    to solve can be compared between agents that practise for longer or less.
+    """
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_end(self) -> None:
+        if not self.done:
+            super()._on_rollout_end()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +89,8 @@ class AgentJob:
         warmup = warm(config, model)
         warmup_seconds = time.perf_counter() - start
         untrained = self.measured(model)
-        trained = train(dataclasses.replace(config, warmup="none"), model=model)
+        solved = LastinglySolved(TrainConfig.solved_rollouts)
+        trained = train(dataclasses.replace(config, warmup="none"), [solved], model)
         agent = Agent(model)
         task = task_of(model.get_env())
         results = sweep(
@@ -89,7 +105,7 @@ class AgentJob:
         return {
             "group": self.group,
             "seed": config.seed,
-            "solved_at": trained.solved_at,
+            "solved_at": None if trained.solved_at is None else solved.solved_at,
             "steps": model.num_timesteps,
             "vaa_star": warmup.vaa_star[-1] if isinstance(warmup, WarmupResult) else None,
             "vaa_untrained": untrained,

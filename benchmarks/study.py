@@ -1,18 +1,24 @@
 """A study: many seeded runs; it can be stopped, and goes on where it was."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from rich.progress import track
 
-from warmrl.checks import check_integer
+from warmrl.checks import check_installed, check_integer
+from warmrl.command_line import one_line_errors
 from warmrl.processes import Ended, Pool, Tell
 from warmrl.sweeps.rows import Row, append_row, read_rows
 
+if TYPE_CHECKING:
+    from warmrl.benchmarks.cluster import StudyCluster
+
 QUICK_SEEDS = 2
+WORKERS = 2
+Place: TypeAlias = "Pool | StudyCluster"
 
 
 class Job(Protocol):
@@ -41,18 +47,33 @@ class Study:
 
     seeds: int = 10
     """Seeds per combination."""
-    workers: int = 2
-    """Runs side by side, each on one core."""
+    workers: int | None = None
+    """Runs side by side, each on one core: two, or as many as a cluster has."""
+    ray: str | None = None
+    """Run on the Ray cluster at this address instead, or on one of this machine: local (needs the
+    extra "ray"). Every node needs this repository."""
     results: Path = Path("benchmarks/results")
     """Where finished runs are kept; the study goes on from there."""
 
     def __post_init__(self) -> None:
         check_integer("seeds", self.seeds, 1)
-        check_integer("workers", self.workers, 1)
+        if self.workers is not None:
+            check_integer("workers", self.workers, 1)
 
     def rows(self, name: str, jobs: Sequence[Job]) -> list[Row]:
         """Run what is not done yet, see :func:`run_study`."""
-        return run_study(name, jobs, self.results, self.workers)
+        here = self.ray is None and self.workers == 1
+        return run_study(name, jobs, self.results, None if here else self.place)
+
+    def place(self) -> Place:
+        """Where runs run, if not in this process; if there is no such cluster, the process ends."""
+        if self.ray is None:
+            return Pool(self.workers or WORKERS)
+        with one_line_errors():
+            check_installed("ray", "ray")
+            from warmrl.benchmarks.cluster import StudyCluster
+
+            return StudyCluster(self.ray, self.workers)
 
 
 @dataclass(kw_only=True)
@@ -78,34 +99,34 @@ class QuickStudy(Study):
         return "quick: tiny networks, hardly trained" if self.quick else None
 
 
-def run_study(name: str, jobs: Sequence[Job], folder: Path, workers: int) -> list[Row]:
+def run_study(
+    name: str, jobs: Sequence[Job], folder: Path, place: Callable[[], Place] | None = None
+) -> list[Row]:
     """Run what is not done yet; every finished run is one line of ``folder/name.jsonl``.
 
-    :param workers: processes side by side, each on one core; with 1 all runs are in this one
+    :param place: opens where they run; if absent all runs are in this process
     :return: the rows of all jobs, in their order
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.jsonl"
     done = {row["key"]: row for row in read_rows(path)}
     missing = [job for job in jobs if job.key not in done]
-    ended = _finished(missing, workers)
-    for row in track(ended, name, total=len(missing)) if missing else ():
-        done[row["key"]] = row
-        append_row(path, row)
+    if missing:
+        ended = map(_finish, missing) if place is None else _side_by_side(missing, place())
+        for row in track(ended, name, total=len(missing)):
+            done[row["key"]] = row
+            append_row(path, row)
     return [done[job.key] for job in jobs]
 
 
-def _finished(jobs: Sequence[Job], workers: int) -> Iterator[Row]:
-    if workers == 1:
-        yield from map(_finish, jobs)
-        return
+def _side_by_side(jobs: Sequence[Job], place: Place) -> Iterator[Row]:
     waiting = list(reversed(jobs))
-    with Pool(workers) as pool:
-        while waiting or pool.busy:
-            while waiting and pool.free:
+    with place:
+        while waiting or place.busy:
+            while waiting and place.free > 0:
                 job = waiting.pop()
-                pool.start(job.key, partial(_finish, job))
-            for ended in pool.events():
+                place.start(job.key, partial(_finish, job))
+            for ended in place.events():
                 if isinstance(ended, Ended):
                     yield ended.outcome()
 

@@ -1,7 +1,6 @@
 """Runs as tasks on a Ray cluster; what they leave comes to the folder of the sweep."""
 
 import json
-import traceback
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +12,13 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ..agents.whole_file import PARTIAL, whole_file
-from ..processes import Ended, ProcessDied, Told, sendable
+from ..processes import Ended, ProcessDied, Told, attempt
+from ..ray_cluster import RETRIES, RayCluster
 from ..training.run_folder import CONFIG_FILE
 from .run import GO_ON, Progress, Run
 
 Files: TypeAlias = dict[str, bytes]
 """what is in a run folder, by name"""
-OWN = {"local": {"include_dashboard": False}}  # of a cluster that is started here
-RETRIES = 3  # of a run whose node is lost
 
 
 class Board:
@@ -65,11 +63,11 @@ class Board:
         self._new.discard(key)
 
 
-class Cluster:
-    """Runs runs on a Ray cluster, one core each; a context.
+class Cluster(RayCluster[Run]):
+    """Runs the runs of a sweep.
 
     A run trains in a folder of its node, and its checkpoints are kept as they are written; if the
-    node is lost, it goes on from the last one elsewhere. Every node needs this library.
+    node is lost, it goes on from the last one elsewhere.
 
     :param address: of the cluster; ``"local"`` starts one on this machine
     :param jobs: runs side by side; as many as the cluster has cores if absent
@@ -77,33 +75,10 @@ class Cluster:
     """
 
     def __init__(self, address: str, jobs: int | None) -> None:
-        try:
-            ray.init(address, log_to_driver=False, logging_level="ERROR", **OWN.get(address, {}))
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            raise ConnectionError(
-                f"ray={address!r} must be local, or the address of a Ray cluster: {error}"
-            ) from error
-        self._jobs = jobs
+        super().__init__(address, jobs)
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
         board = ray.remote(Board)
         self._board = board.options(num_cpus=0, scheduling_strategy=here).remote()
-        self._runs: dict[Any, Run] = {}
-
-    def __enter__(self) -> "Cluster":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        ray.shutdown()
-
-    @property
-    def busy(self) -> int:
-        """How many runs there are."""
-        return len(self._runs)
-
-    @property
-    def free(self) -> int:
-        """How many can be started; nodes may come and go."""
-        return (self._jobs or int(ray.cluster_resources().get("CPU", 0))) - self.busy
 
     def start(self, _: str, run: Run) -> None:
         """Start a run.
@@ -112,19 +87,19 @@ class Cluster:
         """
         gpus = int(run.config.device.startswith("cuda"))
         task = ray.remote(perform).options(num_cpus=1, num_gpus=gpus, max_retries=RETRIES)
-        self._runs[task.remote(run, read_files(run.folder), self._board)] = run
+        self._tasks[task.remote(run, read_files(run.folder), self._board)] = run
 
     def events(self, timeout: float | None = None) -> Iterator[Told | Ended]:
         """What happens next; what runs have left is written to their folders here."""
-        ready, _ = ray.wait(list(self._runs), timeout=timeout)
+        ready, _ = ray.wait(list(self._tasks), timeout=timeout)
         told, files = ray.get(self._board.take.remote())
-        running = {run.key: run for run in self._runs.values()}
+        running = {run.key: run for run in self._tasks.values()}
         for key in running.keys() & files.keys():
             write_files(running[key].folder, files[key])
         for key in running.keys() & told.keys():
             yield Told(key, told[key])
         for reference in ready:
-            run = self._runs.pop(reference)
+            run = self._tasks.pop(reference)
             try:
                 left, ended = ray.get(reference)
                 write_files(run.folder, left)
@@ -159,11 +134,7 @@ def perform(run: Run, files: Files, board: Any) -> tuple[Files, Ended]:
             answer: str = ray.get(board.tell.remote(run.key, progress, left))
             return answer
 
-        try:
-            ended = Ended(run.key, replace(run, folder=folder)(tell))
-        except Exception as error:
-            said = traceback.format_exc()
-            ended = Ended(run.key, None, sendable(error), said)
+        ended = attempt(run.key, replace(run, folder=folder), tell)
         return read_files(folder, run.folder), ended
 
 

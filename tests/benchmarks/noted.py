@@ -14,13 +14,19 @@ class Noted:
     seed: int
     notes: Path
     seconds: float = 0.0
+    begun: Path | None = None
 
     @property
     def key(self) -> str:
         return str(self.seed)
 
     def run(self) -> Row:
+        if self.begun is not None:
+            self.note(self.begun)
         time.sleep(self.seconds)
-        with self.notes.open("a") as file:
-            file.write(f"{self.seed}\n")
+        self.note(self.notes)
         return {"group": "even" if self.seed % 2 == 0 else "odd", "seed": self.seed}
+
+    def note(self, path: Path) -> None:
+        with path.open("a") as file:
+            file.write(f"{self.seed}\n")

@@ -57,6 +57,7 @@ PUBLISHED: list[tuple[str, list[AgentJob]]] = [
             length=(5, 20), stochasticity=0.3, delays=(20, 200, 2_000), warmups=("frame",)
         ).jobs(),
     ),
+    ("initialisation", initialisation.Initialisation().jobs()),
     ("recall", Recall(warmups=("frame",)).jobs()),
     (
         "recall",
@@ -71,7 +72,7 @@ def test_published_runs_are_found(
 ) -> None:
     shutil.copy(RESULTS / f"{name}.jsonl", tmp_path)
     monkeypatch.setattr(AgentJob, "run", never_again)
-    assert len(run_study(name, jobs, tmp_path, workers=1)) == len(jobs)
+    assert len(run_study(name, jobs, tmp_path)) == len(jobs)
 
 
 def table(*rows: Row) -> list[list[str]]:

@@ -38,7 +38,7 @@ def test_every_run_ends_though_a_node_is_lost(
         initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False}
     )
     nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-    cluster.wait_for_nodes()
+    cluster.wait_for_nodes(timeout=120)
     seeds = ("0", "1", "2")
     working: list[set[str]] = []
 

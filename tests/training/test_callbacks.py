@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from warmrl.benchmarks.agent_job import LastinglySolved
 from warmrl.training import StopWhenSolved
 
 
@@ -94,3 +95,18 @@ def test_an_empty_window_is_no_success(known: bool) -> None:
         callback.model.ep_success_buffer = None
     assert all(rollout(callback, None) for _ in range(5))
     assert callback.solved_at is None
+
+
+@pytest.mark.parametrize(
+    ("rates", "solved_at"),
+    [
+        ((0.98, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0, 1.0), 20),  # what comes later changes nothing
+        ((1.0, 0.5, 1.0, 1.0, 0.96), 30),  # it did not last at first
+        ((0.98, 0.98, 0.5), None),
+    ],
+)
+def test_since_when_it_is_solved_lastingly(rates: tuple[float, ...], solved_at: int | None) -> None:
+    callback = LastinglySolved(2)
+    callback.init_callback(Model())  # type: ignore[arg-type]
+    assert all(rollout(callback, rate) for rate in rates)
+    assert callback.solved_at == solved_at

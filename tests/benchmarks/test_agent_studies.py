@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from matplotlib.axes import Axes
 from rich.console import Console
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector
@@ -227,8 +228,9 @@ def test_initialisations(
     monkeypatch.setattr(initialisation, "QUICK", TINY)
     monkeypatch.setenv("COLUMNS", "200")
     args = quick(tmp_path, "--cells", "gru", "--inits", "orthogonal", "chrono")
-    args += ["--length", "3", "--delays", "3", "9"]
+    args += ["--length", "3", "--delays", "3", "9", "--figure", str(tmp_path / "figure.png")]
     initialisation.main(args)
+    assert (tmp_path / "figure-quick.png").read_bytes().startswith(b"\x89PNG")
     out = capsys.readouterr().out
     assert "quick: tiny networks" in out
     groups = ["gru none, orthogonal", "gru stability", "gru stability, radius 0.5", "gru frame"]
@@ -241,6 +243,28 @@ def test_initialisations(
         assert set(row["success"]) == {"3", "9"}
     monkeypatch.setattr(AgentJob, "run", never_again)
     initialisation.main(args)
+
+
+def test_every_seed_is_in_the_figure() -> None:
+    study = initialisation.Initialisation(cells=("lstm",), inits=("chrono",), delays=(3, 9))
+    vaa = {"vaa_untrained": 0.25, "vaa_trained": 0.5}
+    rows = [
+        {"group": variant.name, "solved_at": solved, "success": {"3": 1.0, "9": 0.75}} | vaa
+        for variant in study.variants
+        for solved in (100, None)
+    ]
+    learning, memory, success = initialisation.draw(rows, study).axes
+    labels = ["chrono", "locally stable", "locally stable, radius 0.5", "half-warmed"]
+    assert [text.get_text() for text in learning.get_yticklabels()] == [
+        f"LSTM, {label}" for label in labels
+    ]
+
+    def points(axes: Axes) -> list[list[list[float]]]:
+        return [np.asarray(dots.get_offsets()).tolist() for dots in axes.collections]
+
+    assert points(learning) == [[[100.0, float(place)]] for place in range(4)]
+    assert points(memory)[:2] == [2 * [[0.25, -0.15]], 2 * [[0.5, 0.15]]]
+    assert points(success)[3] == 2 * [[0.75, 3.0]]
 
 
 def test_initial_weights_are_compared_where_they_are_defined() -> None:

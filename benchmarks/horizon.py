@@ -126,7 +126,9 @@ def draw(rows: Sequence[Row], study: Horizon) -> Figure:
         fontsize=8,
         va="center",
     )
-    learning.set(xlim=(0, None), xlabel="environment steps", ylabel="seeds that have solved it")
+    last = max(run["solved_at"] or run["steps"] for run in rows)
+    learning.set(xlim=(0, 1.2 * last), xlabel="environment steps")
+    learning.set(ylabel="seeds that have solved it")
     learning.xaxis.set_major_formatter(EngFormatter(sep=""))
     remembering.set(xscale="log", xlabel="length of the corridor (steps)", ylim=(0, 1.04))
     remembering.set(ylabel="seeds right in every episode")

@@ -59,6 +59,7 @@ class Agent:
         self.policy = policy
         self.policy.set_training_mode(False)
         self._step = PolicyStep(policy)
+        self._recurrent = tuple(policy.lstm_actor.parameters())  # kept: walking modules is slow
         self._weights = self._versions()
         self._state: State | None = None
         self._generator_state: Tensor | None = None
@@ -73,7 +74,7 @@ class Agent:
 
     def _versions(self) -> list[tuple[int, int]]:
         """Which tensors the recurrent weights are, and how often each was written to."""
-        return [(w.data_ptr(), w._version) for w in self.policy.lstm_actor.parameters()]
+        return [(w.data_ptr(), w._version) for w in self._recurrent]
 
     @property
     def observation_space(self) -> spaces.Space[Any]:

@@ -98,7 +98,6 @@ def test_a_thousand_steps_in_every_cell(
         ("image", "discrete", {}),
         ("dict", "box", {}),
         ("discrete", "box", {"net_arch": [8]}),
-        ("box", "box", {"use_sde": True}),
         ("box", "box", {"use_sde": True, "squash_output": True}),
         ("dict", "multidiscrete", {}),
         ("discrete", "multibinary", {}),

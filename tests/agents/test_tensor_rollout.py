@@ -121,8 +121,10 @@ def test_under_a_wrapper_it_steps_in_numpy(tmp_path: Any) -> None:
 
 
 def test_it_is_warmed_up_trained_and_consolidated() -> None:
-    config = TrainConfig(length=(5,), total_timesteps=100_000, solved_rollouts=2, hidden_size=32)
-    env = TensorVecEnv(TMaze(5), config.n_envs, "cpu", seed=0)
+    config = TrainConfig(
+        length=(3,), n_steps=32, total_timesteps=100_000, solved_rollouts=2, warmup_steps=20
+    )
+    env = TensorVecEnv(TMaze(3), config.n_envs, "cpu", seed=0)
     trained = train(config, model=build_model(config, env))
     assert trained.solved_at is not None
     assert "consolidation/loss" in trained.model.logger.name_to_value

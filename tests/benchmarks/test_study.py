@@ -25,12 +25,6 @@ def test_only_what_is_missing_runs(tmp_path: Path) -> None:
     assert rows[1] == {"group": "odd", "seed": 1, "key": "1"}
 
 
-def test_processes_side_by_side_give_the_same(tmp_path: Path) -> None:
-    rows = run_study("it", jobs([1, 2], tmp_path), tmp_path, partial(Pool, 2))
-    assert [row["seed"] for row in rows] == [1, 2]
-    assert {row["seed"] for row in read_rows(tmp_path / "it.jsonl")} == {1, 2}
-
-
 def test_a_torn_line_is_run_again_and_tears_no_other(tmp_path: Path) -> None:
     run_study("it", jobs([0, 1], tmp_path), tmp_path)
     path = tmp_path / "it.jsonl"
@@ -57,13 +51,18 @@ def test_at_least_one() -> None:
         Study(workers=0)
 
 
-def test_after_a_failure_no_process_goes_on(tmp_path: Path) -> None:
+def test_side_by_side_a_failure_keeps_those_before_and_no_process_goes_on(tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "file").touch()
-    others = [Noted(seed, tmp_path / "file", seconds=0.1) for seed in range(1, 41)]
+    good = jobs([1, 2], tmp_path / "good")
+    others = [Noted(seed, tmp_path / "file", seconds=0.1) for seed in range(3, 41)]
+    (tmp_path / "good").mkdir()
     with pytest.raises(IsADirectoryError):
-        run_study("it", [*jobs([0], tmp_path), *others], tmp_path, partial(Pool, 2))
-    assert len((tmp_path / "file").read_text().split()) < 40
+        run_study("it", [*good, *jobs([0], tmp_path), *others], tmp_path, partial(Pool, 2))
+    assert {row["seed"] for row in read_rows(tmp_path / "it.jsonl")} & {1, 2}
+    assert len((tmp_path / "file").read_text().split()) < 38
+    rows = run_study("it", good, tmp_path)
+    assert [row["seed"] for row in rows] == [1, 2]
 
 
 def test_a_quick_study_has_few_seeds_and_files_of_its_own() -> None:

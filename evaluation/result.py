@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,8 @@ def summarise(
     """
     rate = low = high = None
     if solved is not None:
+        from scipy import stats  # it takes half a second, also of --help
+
         test = stats.binomtest(int(solved.sum()), len(solved))
         interval = test.proportion_ci(method="wilson")
         rate, low, high = float(solved.mean()), float(interval.low), float(interval.high)

@@ -61,6 +61,7 @@ PUBLISHED: list[tuple[str, list[AgentJob]]] = [
         ).jobs(),
     ),
     ("initialisation", initialisation.Initialisation().jobs()),
+    ("paper", paper.Paper().jobs(20)),
     ("recall", Recall(warmups=("frame",)).jobs()),
     (
         "recall",

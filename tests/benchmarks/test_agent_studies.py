@@ -62,7 +62,7 @@ PUBLISHED: list[tuple[str, list[AgentJob]]] = [
         ).jobs(),
     ),
     ("initialisation", initialisation.Initialisation().jobs()),
-    ("paper", paper.Paper().jobs(20)),
+    ("paper", paper.Paper().jobs(20) + paper.Paper(cells=("gru", "lstm")).jobs(100)),
     ("recall", Recall(warmups=("frame",)).jobs()),
     (
         "recall",

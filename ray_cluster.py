@@ -4,6 +4,9 @@ import socket
 from typing import Any, Generic, TypeVar
 
 import ray
+from ray.exceptions import RayError
+
+from .processes import Ended, ProcessDied
 
 OWN = {"local": {"include_dashboard": False}}  # of a cluster that is started here
 CLIENT = "ray://"
@@ -48,6 +51,11 @@ class RayCluster(Generic[Task]):
     def free(self) -> int:
         """How many can be started; nodes may come and go."""
         return (self._jobs or int(ray.cluster_resources().get("CPU", 0))) - self.busy
+
+
+def lost(key: str, error: RayError) -> Ended:
+    """How a task has ended whose outcome did not come, however often it was tried."""
+    return Ended(key, None, ProcessDied(str(error).splitlines()[0]))
 
 
 def check_reachable(address: str) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import ray
 from ray.exceptions import RayError
 
-from warmrl.processes import Ended, ProcessDied, Task, attempt
-from warmrl.ray_cluster import RETRIES, RayCluster
+from warmrl.processes import Ended, Task, attempt
+from warmrl.ray_cluster import RETRIES, RayCluster, lost
 
 
 class StudyCluster(RayCluster[str]):
@@ -32,7 +32,7 @@ class StudyCluster(RayCluster[str]):
             try:
                 yield ray.get(reference)
             except RayError as error:
-                yield Ended(key, None, ProcessDied(str(error).splitlines()[0]))
+                yield lost(key, error)
 
 
 def perform(key: str, task: Task) -> Ended:

@@ -12,8 +12,8 @@ from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ..agents.whole_file import PARTIAL, whole_file
-from ..processes import Ended, ProcessDied, Told, attempt
-from ..ray_cluster import RETRIES, RayCluster
+from ..processes import Ended, Told, attempt
+from ..ray_cluster import RETRIES, RayCluster, lost
 from ..training.run_folder import CONFIG_FILE
 from .run import GO_ON, Progress, Run
 
@@ -104,7 +104,7 @@ class Cluster(RayCluster[Run]):
                 left, ended = ray.get(reference)
                 write_files(run.folder, left)
             except RayError as error:
-                ended = Ended(run.key, None, ProcessDied(str(error).splitlines()[0]))
+                ended = lost(run.key, error)
             self._board.forget.remote(run.key)
             yield ended
 

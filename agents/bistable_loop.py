@@ -45,7 +45,7 @@ class BistableLoop(Function):
         ctx.save_for_backward(h, weight_hh, blocks, out)
         ctx.sizes = sizes
         ctx.set_materialize_grads(False)
-        return out, states_at_end(out.split_with_sizes(sizes), sizes)
+        return out, states_at_end(out, sizes)
 
     @staticmethod
     @once_differentiable

@@ -5,7 +5,7 @@ over as a mapping, so that the two halves of a double layer can be joined into o
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
@@ -19,6 +19,7 @@ from .lstm_loop import lstm_loop
 from .time_steps import states_at_end
 
 Weights = Mapping[str, Tensor]
+Parts = Sequence[Weights]
 
 
 class WeightShape(NamedTuple):
@@ -41,9 +42,15 @@ class Cell(ABC):
     def compiled(x: Tensor | PackedSequence) -> bool:  # noqa: ARG004
         """Whether a compiled loop would run over these inputs.
 
-        It takes two narrow cells faster than a wide one whose matrices are block diagonal.
+        It takes cells side by side, faster than a wide one whose matrices are block diagonal.
         """
         return False
+
+    @classmethod
+    def width(cls, weights: Weights) -> int:
+        """Units of a cell with these weights, H."""
+        name, shape = next(iter(cls.weight_shapes.items()))
+        return len(weights[name]) // shape.gates
 
     @staticmethod
     def project(weights: Weights, x: Tensor) -> Tensor:
@@ -78,46 +85,49 @@ class Cell(ABC):
 
     @classmethod
     def sequence(
-        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor
+        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """T steps.
 
+        :param parts: weights of cells side by side, which share H; several if :meth:`compiled`
         :param x: inputs [T, N, I]
         :return: hidden states [T, N, H] and the last ``(h, c)`` [N, H]
         """
         sizes = [x.shape[1]] * len(x)
-        out, h, c = cls.loop(weights, x.flatten(0, 1), h, c, sizes)
+        out, h, c = cls.loop(parts, x.flatten(0, 1), h, c, sizes)
         return out.view(*x.shape[:2], -1), h, c
 
     @classmethod
     def packed_sequence(
-        cls, weights: Weights, x: PackedSequence, h: Tensor, c: Tensor
+        cls, parts: Parts, x: PackedSequence, h: Tensor, c: Tensor
     ) -> tuple[PackedSequence, Tensor, Tensor]:
-        """Sequences of different lengths.
+        """Sequences of different lengths; see :meth:`sequence`.
 
         :return: hidden states, packed, and ``(h, c)`` after each sequence's last step [N, H]
         """
         sizes = x.batch_sizes.tolist()
-        out, h, c = cls.loop(weights, x.data, _sorted(h, x), _sorted(c, x), sizes)
+        out, h, c = cls.loop(parts, x.data, _sorted(h, x), _sorted(c, x), sizes)
         return x._replace(data=out), _unsorted(h, x), _unsorted(c, x)
 
     @classmethod
     def loop(
-        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
+        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Steps in the packed layout of :mod:`~warmrl.agents.time_steps`.
+        """Steps in the packed layout of :mod:`~warmrl.agents.time_steps`; see :meth:`sequence`.
 
         :param x: inputs [sum of sizes, I]
         :param sizes: sequences running in each step [T]
         :return: hidden states [sum of sizes, H] and each sequence's last ``(h, c)`` [N, H]
         """
+        (weights,) = parts
         hs, cs = [], []
         for projected in cls.project(weights, x).split_with_sizes(sizes):
             n = len(projected)
             h, c = cls.step(weights, projected, h[:n], c[:n])
             hs.append(h)
             cs.append(c)
-        return torch.cat(hs), states_at_end(hs, sizes), states_at_end(cs, sizes)
+        out = torch.cat(hs)
+        return out, states_at_end(out, sizes), states_at_end(torch.cat(cs), sizes)
 
 
 CELLS: dict[str, type[Cell]] = {}
@@ -200,29 +210,31 @@ class LSTM(Cell):
 
     @classmethod
     def sequence(
-        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor
+        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """T steps by torch's fused kernel; see :meth:`Cell.sequence`."""
+        (weights,) = parts
         out, h, c = torch.lstm(x, (h[None], c[None]), _flat(weights), *_settings(), False)
         return out, h[0], c[0]
 
     @classmethod
     def packed_sequence(
-        cls, weights: Weights, x: PackedSequence, h: Tensor, c: Tensor
+        cls, parts: Parts, x: PackedSequence, h: Tensor, c: Tensor
     ) -> tuple[PackedSequence, Tensor, Tensor]:
         """Packed sequences by a compiled loop; see :meth:`Cell.packed_sequence`."""
         if cls.compiled(x):
-            return super().packed_sequence(weights, x, h, c)
+            return super().packed_sequence(parts, x, h, c)
+        (weights,) = parts
         state = (_sorted(h, x)[None], _sorted(c, x)[None])
         data, h, c = torch.lstm(x.data, x.batch_sizes, state, _flat(weights), *_settings())
         return x._replace(data=data), _unsorted(h[0], x), _unsorted(c[0], x)
 
     @classmethod
     def loop(
-        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
+        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The compiled loop; see :meth:`Cell.loop`."""
-        return lstm_loop(x, h, c, sizes, *_flat(weights))
+        return lstm_loop(x, h, c, sizes, *_flat(*parts))
 
 
 @register_cell("gru")
@@ -265,31 +277,33 @@ class GRU(Cell):
 
     @classmethod
     def sequence(
-        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor
+        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """T steps by a compiled loop; see :meth:`Cell.sequence`."""
         if cls.compiled(x):
-            return super().sequence(weights, x, h, c)
+            return super().sequence(parts, x, h, c)
+        (weights,) = parts
         out, h = torch.gru(x, h[None], _flat(weights), *_settings(), False)
         return out, h[0], c
 
     @classmethod
     def packed_sequence(
-        cls, weights: Weights, x: PackedSequence, h: Tensor, c: Tensor
+        cls, parts: Parts, x: PackedSequence, h: Tensor, c: Tensor
     ) -> tuple[PackedSequence, Tensor, Tensor]:
         """Packed sequences by a compiled loop; see :meth:`Cell.packed_sequence`."""
         if cls.compiled(x):
-            return super().packed_sequence(weights, x, h, c)
+            return super().packed_sequence(parts, x, h, c)
+        (weights,) = parts
         first = _sorted(h, x)[None]
         data, last = torch.gru(x.data, x.batch_sizes, first, _flat(weights), *_settings())
         return x._replace(data=data), _unsorted(last[0], x), c
 
     @classmethod
     def loop(
-        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
+        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The compiled loop; see :meth:`Cell.loop`."""
-        return *gru_loop(x, h, sizes, *_flat(weights)), c
+        return *gru_loop(x, h, sizes, *_flat(*parts)), c
 
 
 def _settings() -> tuple[bool, int, float, bool, bool]:
@@ -302,8 +316,9 @@ def _needs_own_gradient(x: Tensor | PackedSequence) -> bool:
     return torch.is_grad_enabled() and can_run_compiled(x)
 
 
-def _flat(weights: Weights) -> list[Tensor]:
-    return [weights[name] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]
+def _flat(*parts: Weights) -> list[Tensor]:
+    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    return [weights[name] for weights in parts for name in names]
 
 
 def _sorted(state: Tensor, x: PackedSequence) -> Tensor:

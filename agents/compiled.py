@@ -6,7 +6,7 @@ on as many numbers at once as the processor has lanes.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import cache
+from functools import cache, partial
 from importlib import import_module
 from typing import Any
 
@@ -15,15 +15,43 @@ import numpy as np
 import torch
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils as _cgutils
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import intrinsic, overload
 from threadpoolctl import ThreadpoolController
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
+
+class Apart(CompilerBase):
+    """Numba's compiler, told that no two arguments overlap in memory.
+
+    Otherwise every call checks that they do not, each array against each: on rows of some dozen
+    numbers that takes longer than the work itself.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]
+        self.state.flags.noalias = True
+
+    def define_pipelines(self) -> list[Any]:
+        """As usual."""
+        builder: Any = DefaultPassBuilder
+        return [builder.define_nopython_pipeline(self.state)]
+
+
 # Sums may be contracted and divisions become products, but NaN and infinity stay what they are.
-compiled = numba.njit(
-    cache=True, error_model="numpy", fastmath={"contract", "nsz", "arcp"}, boundscheck=False
+_settings = partial(
+    numba.njit,
+    cache=True,
+    error_model="numpy",
+    fastmath={"contract", "nsz", "arcp"},
+    boundscheck=False,
 )
+compiled = _settings()
+apart = _settings(pipeline_class=Apart)
+
+cgutils: Any = _cgutils
 
 ONE, TWO, HALF = np.float32(1), np.float32(2), np.float32(0.5)
 _LOG2_E = np.float32(1.4426950408889634)
@@ -74,6 +102,32 @@ def _exp(x: Any) -> Callable[[Any], Any]:
     return polynomial
 
 
+def _stretch(_: Any, array: Any, row: Any, start: Any, n: Any) -> Any:  # noqa: ARG001
+    """``array[row, start : start + n]``, which must be there, of rows that are contiguous.
+
+    A slice counts its references and minds negative indices; for some dozen numbers that takes
+    longer than the work on them. The array must outlive what is borrowed from it here.
+    """
+    kind = types.Array(array.dtype, 1, "C")
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        of_array = context.make_array(signature.args[0])(context, builder, values[0])
+        item = of_array.itemsize
+        rows = builder.mul(values[1], builder.extract_value(of_array.strides, 0))
+        offset = builder.add(rows, builder.mul(values[2], item))
+        place = cgutils.pointer_add(builder, of_array.data, offset, of_array.data.type)
+        borrowed = context.make_array(kind)(context, builder)
+        context.populate_array(
+            borrowed, data=place, shape=[values[3]], strides=[item], itemsize=item, meminfo=None
+        )
+        return borrowed._getvalue()
+
+    return kind(array, types.intp, types.intp, types.intp), generate
+
+
+stretch: Any = intrinsic(_stretch)
+
+
 @compiled
 def sigmoid(x: Any) -> Any:
     """The logistic function."""
@@ -86,18 +140,84 @@ def tanh(x: Any) -> Any:
     return ONE - TWO / (ONE + exp(TWO * x))
 
 
-@compiled
+@apart
+def squash(gates: Any) -> None:
+    """Take the sigmoids of gates, in place."""
+    for j in range(gates.shape[0]):
+        gates[j] = sigmoid(gates[j])
+
+
+@apart
 def add_and_squash(gates: Any, products: Any) -> None:
     """Add what depends on the state to gates, and take their sigmoids, in place."""
     for j in range(gates.shape[0]):
         gates[j] = sigmoid(gates[j] + products[j])
 
 
-@compiled
+@apart
+def tanh_of(x: Any, squashed: Any) -> None:
+    """Write hyperbolic tangents elsewhere."""
+    for j in range(x.shape[0]):
+        squashed[j] = tanh(x[j])
+
+
+@apart
 def add(total: Any, part: Any) -> None:
     """Add one vector to another, in place."""
     for j in range(total.shape[0]):
         total[j] += part[j]
+
+
+def _product(name: str, share: float, transposed: str = "") -> Any:
+    """``c = a @ b + share * c``, with a or b transposed if so, by the routine behind numba's own.
+
+    That one writes contiguous arrays only; this one columns of wider ones too, and adds to them.
+    """
+
+    def typed(_: Any, a: Any, b: Any, c: Any) -> Any:
+        kind = {types.float32: "s", types.float64: "d"}[c.dtype]
+
+        def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+            of_a, of_b, of_c = (
+                context.make_array(kind_of)(context, builder, value)
+                for kind_of, value in zip(signature.args, values, strict=True)
+            )
+            char, pointer, size = ir.IntType(8), ir.IntType(8).as_pointer(), ir.IntType(64)
+            takes = [char, char, char, size, size, size]
+            takes += [pointer, pointer, size, pointer, size, pointer, pointer, size]
+            routine = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(ir.IntType(32), takes), "numba_xxgemm"
+            )
+
+            def factor(number: float) -> Any:
+                constant = context.get_constant(c.dtype, number)
+                return builder.bitcast(cgutils.alloca_once_value(builder, constant), pointer)
+
+            def place(array: Any) -> tuple[Any, Any]:
+                row = builder.extract_value(array.strides, 0)
+                return builder.bitcast(array.data, pointer), builder.sdiv(row, array.itemsize)
+
+            def flag(letter: str) -> Any:
+                return ir.Constant(char, ord(letter))
+
+            n_rows, n_columns = (builder.extract_value(of_c.shape, axis) for axis in (0, 1))
+            n_between = builder.extract_value(of_a.shape, 0 if transposed == "a" else 1)
+            # The routine counts columns first: to it all are transposed, and b comes before a
+            flags = (flag("t" if transposed == matrix else "n") for matrix in "ba")
+            factors = (factor(1), *place(of_b), *place(of_a), factor(share), *place(of_c))
+            builder.call(routine, (flag(kind), *flags, n_columns, n_rows, n_between, *factors))
+            return context.get_dummy_value()
+
+        return types.void(a, b, c), generate
+
+    typed.__name__ = name
+    return intrinsic(typed)
+
+
+put_product = _product("put_product", 0)  # c = a @ b
+put_product_with_transposed = _product("put_product_with_transposed", 0, "b")  # c = a @ b.T
+add_product = _product("add_product", 1)  # c += a @ b
+add_transposed_product = _product("add_transposed_product", 1, "a")  # c += a.T @ b
 
 
 def can_run_compiled(x: Tensor | PackedSequence) -> bool:

@@ -2,10 +2,11 @@
 
 from abc import abstractmethod
 
+import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from .cells import Cell, Weights
+from .cells import Cell, Parts
 from .compiled import can_run_compiled
 
 
@@ -30,9 +31,15 @@ class CompiledCell(Cell):
 
     @classmethod
     def loop(
-        cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
+        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """A compiled loop where there can be one; see :meth:`Cell.loop`."""
+        """A compiled loop for each part where there can be one; see :meth:`Cell.loop`."""
         if not cls.compiled(x):
-            return super().loop(weights, x, h, c, sizes)
-        return *cls.compiled_loop(cls.project(weights, x), h, weights["weight_hh"], sizes), c
+            return super().loop(parts, x, h, c, sizes)
+        own = h.split_with_sizes([cls.width(weights) for weights in parts], dim=-1)
+        results = [
+            cls.compiled_loop(cls.project(weights, x), state, weights["weight_hh"], sizes)
+            for weights, state in zip(parts, own, strict=True)
+        ]
+        out, last = (torch.cat(of_parts, dim=-1) for of_parts in zip(*results, strict=True))
+        return out, last, c

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from .cells import Cell, Weights, WeightShape, find_cell
+from .cells import Cell, Parts, Weights, WeightShape, find_cell
 from .initialisers import Initialiser, default
 
 State: TypeAlias = tuple[Tensor, Tensor]
@@ -72,10 +72,14 @@ class RecurrentLayer(nn.Module):
             h, c = state[0][0], state[1][0]
         out: Tensor | PackedSequence
         if isinstance(x, PackedSequence):
-            out, h, c = self.cell.packed_sequence(self.weights(), x, h, c)
+            out, h, c = self.cell.packed_sequence(self.parts(x), x, h, c)
         else:
-            out, h, c = self.cell.sequence(self.weights(), x, h, c)
+            out, h, c = self.cell.sequence(self.parts(x), x, h, c)
         return out, (h[None], c[None])
+
+    def parts(self, x: Tensor | PackedSequence) -> Parts:  # noqa: ARG002
+        """The weights of the cells side by side that run over these inputs: one."""
+        return [self.weights()]
 
 
 class DoubleLayer(RecurrentLayer):
@@ -108,21 +112,11 @@ class DoubleLayer(RecurrentLayer):
             for name, shape in self.cell.weight_shapes.items()
         }
 
-    def forward(
-        self, x: Tensor | PackedSequence, state: State | None = None
-    ) -> tuple[Tensor | PackedSequence, State]:
-        """Run over whole sequences, as one cell or half by half: whatever is faster."""
-        if not self.cell.compiled(x):
-            return super().forward(x, state)
-        width = self.warm.hidden_size
-        halves: tuple[State | None, State | None] = (None, None)
-        if state is not None:
-            h, c = state
-            halves = (h[..., :width], c[..., :width]), (h[..., width:], c[..., width:])
-        warm, (warm_h, warm_c) = self.warm(x, halves[0])
-        cold, (cold_h, cold_c) = self.cold(x, halves[1])
-        ends = torch.cat((warm_h, cold_h), dim=-1), torch.cat((warm_c, cold_c), dim=-1)
-        return _beside(warm, cold), ends
+    def parts(self, x: Tensor | PackedSequence) -> Parts:
+        """Both halves, or both as one cell: whatever runs faster."""
+        if self.cell.compiled(x):
+            return [self.warm.weights(), self.cold.weights()]
+        return super().parts(x)
 
 
 def _join(shape: WeightShape, warm: Tensor, cold: Tensor) -> Tensor:

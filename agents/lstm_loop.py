@@ -1,8 +1,7 @@
-"""An LSTM over many steps with a hand-written gradient, compiled for a CPU.
+"""LSTMs over many steps with a hand-written gradient, compiled for a CPU.
 
-Per step only what depends on the step before remains in the loop: one matrix product, and one
-pass over memory that is still in the cache. For packed sequences only: torch has a fused kernel for
-sequences of one length, which is as fast, but none for packed ones.
+For packed sequences only: torch has a fused kernel for sequences of one length, which is as fast,
+but none for packed ones.
 """
 
 from typing import Any
@@ -13,56 +12,59 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .compiled import ONE, add_and_squash, as_many_threads_as_torch, compiled, tanh
-from .time_steps import states_at_end, states_before
+from .affine import GATES, add_up, gates_of, read_rows, rows_at_once, stacked, unstacked
+from .compiled import (
+    ONE,
+    TWO,
+    add,
+    apart,
+    as_many_threads_as_torch,
+    compiled,
+    put_product,
+    squash,
+    stretch,
+    tanh_of,
+)
 
 
 class LSTMLoop(Function):
-    """Steps of an LSTM in the packed layout of :mod:`~warmrl.agents.time_steps`.
+    """Steps of LSTMs side by side, in the packed layout of :mod:`~warmrl.agents.time_steps`.
 
-    Works on four blocks (i, f, o, g) of H columns, so that the three gates are one block.
+    Their blocks hold sigmoids only, of all gates at once: in place of g there is ``s`` with
+    ``g = 2 s - 1``, since ``tanh(x) = 2 sigmoid(2 x) - 1``.
     """
 
     @staticmethod
     def forward(
-        ctx: Any,
-        x: Tensor,
-        h: Tensor,
-        c: Tensor,
-        weight_ih: Tensor,
-        weight_hh: Tensor,
-        bias_ih: Tensor,
-        bias_hh: Tensor,
-        sizes: list[int],
+        ctx: Any, x: Tensor, h: Tensor, c: Tensor, sizes: list[int], *weights: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """All steps.
 
         :param x: inputs [sum of sizes, I]
-        :param h: hidden states before the first step [N, H]
+        :param h: hidden states before the first step, one LSTM's units beside the other's [N, H]
         :param c: cell states before the first step [N, H]
         :param sizes: sequences running in each step [T]
+        :param weights: torch's four of each LSTM
         :return: hidden states after each step [sum of sizes, H] and each sequence's last ``h`` and
             ``c`` [N, H]
         """
-        inputs, recurrent = _own_order(weight_ih), _own_order(weight_hh)
-        blocks = torch.addmm(_own_order(bias_ih + bias_hh), x, inputs.t())  # (S, 4H)
-        h, c = h.contiguous(), c.contiguous()
-        out, cells = blocks.new_empty(2, len(x), h.shape[1])
+        x, h, c = x.contiguous(), h.contiguous(), c.contiguous()
+        of_each = zip(*(weights[i::4] for i in range(4)), strict=True)
+        matrices = stacked(
+            [torch.cat((w, (b_ih + b_hh)[:, None], u), 1) for w, u, b_ih, b_hh in of_each]
+        )
+        widths = [u.shape[1] for u in weights[1::4]]
+        blocks = x.new_empty(len(x), len(matrices))
+        out, cells = x.new_empty(2, len(x), h.shape[1])
+        last_h, last_c = torch.empty_like(h), torch.empty_like(c)
+        doubled = matrices * torch.cat([_doubling(u) for u in weights[1::4]])
+        arrays = (x, doubled, h, c, blocks, out, cells, last_h, last_c)
         with as_many_threads_as_torch():
-            _forward(
-                blocks.numpy(),
-                np.asarray(sizes),
-                h.numpy(),
-                c.numpy(),
-                recurrent.t().contiguous().numpy(),
-                out.numpy(),
-                cells.numpy(),
-            )
-        ctx.save_for_backward(x, h, c, inputs, recurrent, blocks, out, cells)
-        ctx.sizes = sizes
+            _forward(np.asarray(sizes), np.asarray(widths), *(a.numpy() for a in arrays))
+        ctx.save_for_backward(x, matrices, h, c, blocks, out, cells)
+        ctx.sizes, ctx.widths = sizes, widths
         ctx.set_materialize_grads(False)
-        ends = (states_at_end(after.split_with_sizes(sizes), sizes) for after in (out, cells))
-        return out, *ends
+        return out, last_h, last_c
 
     @staticmethod
     @once_differentiable
@@ -70,136 +72,155 @@ class LSTMLoop(Function):
         ctx: Any, of_out: Tensor | None, of_last_h: Tensor | None, of_last_c: Tensor | None
     ) -> tuple[Any, ...]:
         """Gradients with respect to all inputs of :meth:`forward`."""
-        x, h, c, inputs, recurrent, blocks, out, cells = ctx.saved_tensors
+        x, matrices, h, c, _, out, _ = ctx.saved_tensors
         of_h = torch.zeros_like(h) if of_last_h is None else of_last_h.clone()
         of_c = torch.zeros_like(c) if of_last_c is None else of_last_c.clone()
         of_out = torch.zeros_like(out) if of_out is None else of_out.contiguous()
-        gradients = torch.empty_like(blocks)
+        of_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else x[:0]
+        of_matrices = torch.zeros_like(matrices)
+        arrays = (*ctx.saved_tensors, of_out, of_h, of_c, of_matrices, of_x)
         with as_many_threads_as_torch():
-            _backward(
-                blocks.numpy(),
-                np.asarray(ctx.sizes),
-                c.numpy(),
-                cells.numpy(),
-                recurrent.numpy(),
-                of_out.numpy(),
-                of_h.numpy(),
-                of_c.numpy(),
-                gradients.numpy(),
-            )
-        before = torch.cat(states_before(h, out.split_with_sizes(ctx.sizes), ctx.sizes))
-        of_bias = _torch_order(gradients.sum(0))
-        return (
-            gradients @ inputs if ctx.needs_input_grad[0] else None,
-            of_h,
-            of_c,
-            _torch_order((x.t() @ gradients).t()),
-            _torch_order(gradients.t() @ before),
-            of_bias,
-            of_bias,
-            None,
-        )
+            _backward(np.asarray(ctx.sizes), np.asarray(ctx.widths), *(a.numpy() for a in arrays))
+        of_weights: list[Tensor] = []
+        for of_w, of_bias, of_u in unstacked(of_matrices, ctx.widths, x.shape[1]):
+            of_weights += of_w, of_u, of_bias, of_bias
+        return of_x if ctx.needs_input_grad[0] else None, of_h, of_c, None, *of_weights
 
 
-def _own_order(weight: Tensor) -> Tensor:
-    """From torch's order (i, f, g, o) to (i, f, o, g), and back."""
-    i, f, g, o = weight.chunk(4)
-    return torch.cat((i, f, o, g))
-
-
-_torch_order = _own_order
+def _doubling(recurrent: Tensor) -> Tensor:
+    """Two where a gate is g, one where it is another [4w, 1]."""
+    factors = recurrent.new_ones(GATES, recurrent.shape[1], 1)
+    factors[2] = 2
+    return factors.flatten(0, 1)
 
 
 @compiled
-def _forward(blocks: Any, sizes: Any, h: Any, c: Any, u: Any, out: Any, cells: Any) -> None:
-    width = h.shape[1]
-    products = np.empty((h.shape[0], u.shape[1]), h.dtype)
-    row = 0
+def _forward(
+    sizes: Any,
+    widths: Any,
+    x: Any,
+    matrices: Any,
+    h: Any,
+    c: Any,
+    blocks: Any,
+    out: Any,
+    cells: Any,
+    last_h: Any,
+    last_c: Any,
+) -> None:
+    rows = np.empty((sizes[0], matrices.shape[1]), x.dtype)
+    first = 0
     for t in range(sizes.shape[0]):
         n = sizes[t]
-        np.dot(h[:n], u, products[:n])
-        for k in range(n):
-            block, product = blocks[row + k], products[k]
-            gates, g = block[: 3 * width], block[3 * width :]
-            add_and_squash(gates, product[: 3 * width])
-            _add_and_tanh(g, product[3 * width :])
-            i, f, o = gates[:width], gates[width : 2 * width], gates[2 * width :]
-            _update(i, f, o, g, c[k], cells[row + k], out[row + k])
-        h, c = out[row : row + n], cells[row : row + n]
-        row += n
+        end = first + n
+        read_rows(widths, x[first:end], h[:n], matrices, rows, blocks[first:end])
+        for k in range(first, end):
+            squash(stretch(blocks, k, 0, blocks.shape[1]))
+            at = 0
+            for width in widths:
+                _step(k, at, width, blocks, stretch(c, k - first, at, width), cells, out)
+                at += width
+        h, c = out[first:end], cells[first:end]
+        going_on = sizes[t + 1] if t + 1 < sizes.shape[0] else 0
+        for k in range(going_on, n):
+            last_h[k], last_c[k] = h[k], c[k]
+        first = end
 
 
 @compiled
-def _add_and_tanh(g: Any, to_g: Any) -> None:
-    for j in range(g.shape[0]):
-        g[j] = tanh(g[j] + to_g[j])
+def _step(k: Any, at: Any, width: Any, blocks: Any, c: Any, cells: Any, out: Any) -> None:
+    i, f, g, o = gates_of(k, at, width, blocks)
+    next_c, next_h = stretch(cells, k, at, width), stretch(out, k, at, width)
+    _update(i, f, g, c, next_c)
+    tanh_of(next_c, next_h)
+    _read(o, next_h)
 
 
-@compiled
-def _update(i: Any, f: Any, o: Any, g: Any, c: Any, next_c: Any, next_h: Any) -> None:
+@apart
+def _update(i: Any, f: Any, g: Any, c: Any, next_c: Any) -> None:
     for j in range(c.shape[0]):
-        new = f[j] * c[j] + i[j] * g[j]
-        next_c[j] = new
-        next_h[j] = o[j] * tanh(new)
+        next_c[j] = f[j] * c[j] + i[j] * (TWO * g[j] - ONE)
+
+
+@apart
+def _read(o: Any, h: Any) -> None:
+    for j in range(o.shape[0]):
+        h[j] *= o[j]
 
 
 @compiled
 def _backward(
-    blocks: Any,
     sizes: Any,
+    widths: Any,
+    x: Any,
+    matrices: Any,
+    first_h: Any,
     first_c: Any,
+    blocks: Any,
+    out: Any,
     cells: Any,
-    recurrent: Any,
     of_out: Any,
     of_h: Any,
     of_c: Any,
-    gradients: Any,
+    of_matrices: Any,
+    of_x: Any,
 ) -> None:
-    width = first_c.shape[1]
-    row = blocks.shape[0]
+    n_rows = rows_at_once(sizes)
+    gradients = np.empty((n_rows, blocks.shape[1]), x.dtype)
+    before = np.empty((n_rows, first_h.shape[1]), x.dtype)
+    first, free = blocks.shape[0], n_rows
     for t in range(sizes.shape[0] - 1, -1, -1):
         n = sizes[t]
-        row -= n
-        c = first_c if t == 0 else cells[row - sizes[t - 1] : row]
-        for k in range(n):
-            block, of_block = blocks[row + k], gradients[row + k]
-            i, f = block[:width], block[width : 2 * width]
-            o, g = block[2 * width : 3 * width], block[3 * width :]
-            of_i, of_f = of_block[:width], of_block[width : 2 * width]
-            of_o, of_g = of_block[2 * width : 3 * width], of_block[3 * width :]
-            # Three passes: the compiler proves of few arrays at a time that they are apart
-            _back_to_c(o, cells[row + k], of_out[row + k], of_h[k], of_c[k], of_o)
-            _back_to_written(i, g, of_c[k], of_i, of_g)
-            _back_to_kept(f, c[k], of_c[k], of_f)
-        np.dot(gradients[row : row + n], recurrent, of_h[:n])
+        first -= n
+        free -= n
+        h, c = first_h, first_c
+        if t > 0:
+            h, c = out[first - sizes[t - 1] : first], cells[first - sizes[t - 1] : first]
+        before[free : free + n] = h[:n]
+        at = 0
+        for width in widths:
+            for k in range(n):
+                i, f, g, o = gates_of(first + k, at, width, blocks)
+                of_i, of_f, of_g, of_o = gates_of(free + k, at, width, gradients)
+                of_state, of_cell = stretch(of_h, k, at, width), stretch(of_c, k, at, width)
+                add(of_state, stretch(of_out, first + k, at, width))
+                tanh_of(stretch(cells, first + k, at, width), of_g)
+                _back_to_c(o, of_g, of_state, of_cell, of_o)
+                _back_to_gates(i, f, g, stretch(c, k, at, width), of_cell, of_i, of_f, of_g)
+            block = slice(GATES * at, GATES * (at + width))
+            recurrent = matrices[block, x.shape[1] + 1 : x.shape[1] + 1 + width]
+            put_product(gradients[free : free + n, block], recurrent, of_h[:n, at : at + width])
+            at += width
+        if t == 0 or sizes[t - 1] > free:
+            done = slice(first, first + n_rows - free)
+            add_up(
+                widths, x[done], before[free:], gradients[free:], matrices, of_matrices, of_x[done]
+            )
+            free = n_rows
 
 
-@compiled
-def _back_to_c(o: Any, next_c: Any, of_out: Any, of_h: Any, of_c: Any, of_o: Any) -> None:
+@apart
+def _back_to_c(o: Any, squashed: Any, of_h: Any, of_c: Any, of_o: Any) -> None:
     for j in range(o.shape[0]):
-        squashed = tanh(next_c[j])
-        of_state = of_h[j] + of_out[j]
-        of_o[j] = of_state * squashed * o[j] * (ONE - o[j])
-        of_c[j] += of_state * o[j] * (ONE - squashed * squashed)
+        of_o[j] = of_h[j] * squashed[j] * o[j] * (ONE - o[j])
+        of_c[j] += of_h[j] * o[j] * (ONE - squashed[j] * squashed[j])
 
 
-@compiled
-def _back_to_written(i: Any, g: Any, of_c: Any, of_i: Any, of_g: Any) -> None:
+@apart
+def _back_to_gates(
+    i: Any, f: Any, g: Any, c: Any, of_c: Any, of_i: Any, of_f: Any, of_g: Any
+) -> None:
     for j in range(i.shape[0]):
-        of_i[j] = of_c[j] * g[j] * i[j] * (ONE - i[j])
-        of_g[j] = of_c[j] * i[j] * (ONE - g[j] * g[j])
-
-
-@compiled
-def _back_to_kept(f: Any, c: Any, of_c: Any, of_f: Any) -> None:
-    for j in range(f.shape[0]):
+        candidate = TWO * g[j] - ONE
+        of_i[j] = of_c[j] * candidate * i[j] * (ONE - i[j])
         of_f[j] = of_c[j] * c[j] * f[j] * (ONE - f[j])
+        of_g[j] = of_c[j] * i[j] * (ONE - candidate * candidate)
         of_c[j] *= f[j]
 
 
 def lstm_loop(
     x: Tensor, h: Tensor, c: Tensor, sizes: list[int], *weights: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Steps of an LSTM with torch's four weights; see :meth:`LSTMLoop.forward`."""
-    out, h, c = LSTMLoop.apply(x, h, c, *weights, sizes)  # type: ignore[no-untyped-call]
+    """Steps of LSTMs side by side, torch's four weights of each; see :meth:`LSTMLoop.forward`."""
+    out, h, c = LSTMLoop.apply(x, h, c, sizes, *weights)  # type: ignore[no-untyped-call]
     return out, h, c

@@ -40,7 +40,7 @@ class MGULoop(Function):
         ctx.save_for_backward(h, weight_hh, f, g, out)
         ctx.sizes = sizes
         ctx.set_materialize_grads(False)
-        return out, states_at_end(out.split_with_sizes(sizes), sizes)
+        return out, states_at_end(out, sizes)
 
     @staticmethod
     @once_differentiable

@@ -126,6 +126,8 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
             self.critic = nn.Linear(self.features_dim, self.lstm_output_dim)
         if self.action_prior is not None:
             self.action_net.bias.data.copy_(torch.tensor(self.action_prior).log())
+        if self.optimizer_class is torch.optim.Adam and not kwargs.get("optimizer_kwargs"):
+            self.optimizer_kwargs["fused"] = True  # the same steps, all parameters in one call
         self.optimizer = self.optimizer_class(
             self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
         )

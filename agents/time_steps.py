@@ -7,20 +7,30 @@ of the two longest, and so on. Sequences of one length T are the case ``sizes = 
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 
-def states_before(first: Tensor, after: Sequence[Tensor], sizes: Sequence[int]) -> list[Tensor]:
-    """The state that each step starts from.
+def states_before(first: Tensor, after: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The state that each step starts from [sum of sizes, H].
 
     :param first: the state before the first step [N, H]
-    :param after: the state after each step, of the sequences running in it [n_t, H]
-    :param sizes: n_t, from N downwards
-    :return: for each step [n_t, H]
+    :param after: the state after each step [sum of sizes, H]
+    :param sizes: sequences running in each step, from N downwards [T]
     """
-    before = zip([first, *after[:-1]], [sizes[0], *sizes[:-1]], sizes, strict=True)
-    return [state if n == rows else state[:n] for state, rows, n in before]
+    n = [sizes[0], *sizes[:-1]]  # rows from the state before to the state after
+    rows = len(first) + np.arange(len(after)) - np.repeat(n, sizes)
+    return torch.cat((first, after)).index_select(0, torch.from_numpy(rows).to(after.device))
+
+
+def states_at_end(after: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The state after each sequence's own last step [N, H]; see :func:`states_before`."""
+    n = np.asarray(sizes)
+    sequences = np.arange(n[0])
+    last = np.searchsorted(-n, -sequences) - 1  # step: as many as run longer than k come before
+    rows = (np.cumsum(n) - n)[last] + sequences
+    return after.index_select(0, torch.from_numpy(rows).to(after.device))
 
 
 def backward_start(
@@ -39,15 +49,5 @@ def backward_start(
     return (
         torch.zeros_like(h) if of_last is None else of_last.clone(),
         torch.zeros_like(out) if of_out is None else of_out.contiguous(),
-        torch.cat(states_before(h, out.split_with_sizes(sizes), sizes)),
+        states_before(h, out, sizes),
     )
-
-
-def states_at_end(after: Sequence[Tensor], sizes: Sequence[int]) -> Tensor:
-    """The state after each sequence's own last step [N, H]; see :func:`states_before`."""
-    ends = [
-        state[going_on:]
-        for state, n, going_on in zip(after, sizes, [*sizes[1:], 0], strict=True)
-        if going_on < n
-    ]
-    return torch.cat(ends[::-1])

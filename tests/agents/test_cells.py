@@ -80,7 +80,7 @@ def test_equals_torch_with_the_same_weights(
         want, (want_h, want_c) = theirs(x, (h[None], c[None]))
     else:
         (want, want_h), want_c = theirs(x, h[None]), c[None]
-    got = cell.sequence(weights, *ours_in)
+    got = cell.sequence([weights], *ours_in)
     for a, b in zip(got, (want, want_h[0], want_c[0]), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-14)
 
@@ -111,7 +111,7 @@ def test_a_sequence_is_looped_steps(name: str, steps: int) -> None:
     cell = CELLS[name]
     weights, inputs = random_weights(cell), (randn(steps, 5, X), randn(5, H), randn(5, H, seed=2))
     want = looped(cell, weights, *inputs)
-    for a, b in zip(cell.sequence(weights, *inputs), want, strict=True):
+    for a, b in zip(cell.sequence([weights], *inputs), want, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-14)
 
 
@@ -122,7 +122,7 @@ def test_a_sequence_of_single_precision_is_looped_steps(name: str) -> None:
     inputs = (randn(9, 5, X).float(), randn(5, H).float(), randn(5, H, seed=2).float())
     with torch.no_grad():
         for a, b in zip(
-            cell.sequence(weights, *inputs), looped(cell, weights, *inputs), strict=True
+            cell.sequence([weights], *inputs), looped(cell, weights, *inputs), strict=True
         ):
             assert a.dtype == torch.float32
             torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
@@ -133,7 +133,7 @@ def test_states_given_are_left_as_they_were(name: str) -> None:
     cell = CELLS[name]
     h, c = randn(2, H), randn(2, H, seed=2)
     kept = h.clone(), c.clone()
-    _, last_h, last_c = cell.sequence(random_weights(cell), randn(3, 2, X), h, c)
+    _, last_h, last_c = cell.sequence([random_weights(cell)], randn(3, 2, X), h, c)
     assert torch.equal(h, kept[0])
     assert torch.equal(c, kept[1])
     assert not torch.equal(last_h, h)
@@ -149,7 +149,7 @@ def test_packed_sequences_are_run_one_by_one(name: str, lengths: list[int]) -> N
     h, c = randn(n, H), randn(n, H, seed=2)
     sequences = [randn(length, X, seed=10 + i) for i, length in enumerate(lengths)]
     packed = pack_sequence(sequences, enforce_sorted=False)
-    out, last_h, last_c = cell.packed_sequence(weights, packed, h, c)
+    out, last_h, last_c = cell.packed_sequence([weights], packed, h, c)
     padded, out_lengths = pad_packed_sequence(out)
     assert out_lengths.tolist() == lengths
     for i, x in enumerate(sequences):
@@ -165,7 +165,7 @@ def test_packed_sequences_may_be_sorted_already(name: str) -> None:
     weights, h = random_weights(cell), randn(3, H)
     packed = pack_sequence([randn(n, X, seed=n) for n in (5, 3, 3)], enforce_sorted=True)
     assert packed.sorted_indices is None
-    out, last_h, _ = cell.packed_sequence(weights, packed, h, h)
+    out, last_h, _ = cell.packed_sequence([weights], packed, h, h)
     padded, lengths = pad_packed_sequence(out)
     assert lengths.tolist() == [5, 3, 3]
     ends = padded[lengths - 1, torch.arange(3)]
@@ -183,9 +183,9 @@ def test_gradients_are_those_of_finite_differences(name: str, packed: bool) -> N
     def run(x: Tensor, h: Tensor, c: Tensor, *flat: Tensor) -> tuple[Tensor, ...]:
         own = dict(zip(names, flat, strict=True))
         if not packed:
-            return cell.sequence(own, x, h, c)
+            return cell.sequence([own], x, h, c)
         layout = (sequences.batch_sizes, sequences.sorted_indices, sequences.unsorted_indices)
-        out, last_h, last_c = cell.packed_sequence(own, PackedSequence(x, *layout), h, c)
+        out, last_h, last_c = cell.packed_sequence([own], PackedSequence(x, *layout), h, c)
         return pad_packed_sequence(out)[0], last_h, last_c
 
     x = sequences.data if packed else randn(3, 3, X)

@@ -1,0 +1,136 @@
+"""What cells side by side see of input and state: for each a matrix times rows ``(x, 1, h)``.
+
+A cell of width w has its own w columns of the states, and its own 4w columns of the blocks that its
+matrix [4w, I + 1 + w] gives: bias and recurrent weights are columns of it like those of the input.
+"""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .compiled import (
+    add_product,
+    add_transposed_product,
+    apart,
+    compiled,
+    put_product_with_transposed,
+    stretch,
+)
+
+ROWS = 256  # of gradients that stay in the cache, about
+GATES = 4
+
+
+def stacked(matrices: Sequence[Tensor]) -> Tensor:
+    """One matrix under the other, contiguous; narrower ones are filled up with zeros."""
+    widest = max(matrix.shape[1] for matrix in matrices)
+    return torch.cat([F.pad(matrix, (0, widest - matrix.shape[1])) for matrix in matrices])
+
+
+def unstacked(
+    matrices: Tensor, widths: Sequence[int], n_inputs: int
+) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Weights of inputs [4w, I], biases [4w] and recurrent weights [4w, w] of each cell.
+
+    :param matrices: stacked
+    :param widths: w of each
+    :param n_inputs: I
+    """
+    found = []
+    for width, end in zip(widths, accumulate(widths), strict=True):
+        own = matrices[GATES * (end - width) : GATES * end]
+        recurrent = own[:, n_inputs + 1 : n_inputs + 1 + width]
+        found.append((own[:, :n_inputs], own[:, n_inputs], recurrent))
+    return found
+
+
+@compiled
+def gates_of(k: Any, at: Any, width: Any, blocks: Any) -> Any:
+    """The four parts of a cell's block in row k, of a cell whose states begin at a column."""
+    first = GATES * at
+    return (
+        stretch(blocks, k, first, width),
+        stretch(blocks, k, first + width, width),
+        stretch(blocks, k, first + 2 * width, width),
+        stretch(blocks, k, first + 3 * width, width),
+    )
+
+
+@compiled
+def read_rows(widths: Any, x: Any, h: Any, matrices: Any, rows: Any, blocks: Any) -> None:
+    """Write the blocks of a step.
+
+    :param widths: w of each cell
+    :param x: inputs [n, I]
+    :param h: states [n, H]
+    :param matrices: stacked
+    :param rows: space for as many rows, or more
+    :param blocks: [n, 4H]
+    """
+    at = 0
+    for width in widths:
+        own, block = slice(at, at + width), slice(GATES * at, GATES * (at + width))
+        columns = slice(0, x.shape[1] + 1 + width)
+        read = rows[: x.shape[0], columns]
+        _write_rows(x, h[:, own], read)
+        put_product_with_transposed(read, matrices[block, columns], blocks[:, block])
+        at += width
+
+
+@compiled
+def rows_at_once(sizes: Any) -> Any:
+    """Of how many rows gradients are added up: of one step at least, and while in the cache."""
+    return max(ROWS, sizes[0])
+
+
+@compiled
+def add_up(
+    widths: Any,
+    x: Any,
+    h: Any,
+    gradients: Any,
+    matrices: Any,
+    of_matrices: Any,
+    of_x: Any,
+) -> None:
+    """Add to the gradients of matrices, and of inputs unless there are no rows for them.
+
+    :param widths: w of each cell
+    :param x: inputs [n, I]
+    :param h: states before the step [n, H]
+    :param gradients: of blocks [n, 4H]
+    :param matrices: stacked
+    :param of_matrices: their gradients so far
+    :param of_x: those of the inputs so far [n, I], or of no rows
+    """
+    rows = np.empty((x.shape[0], matrices.shape[1]), x.dtype)
+    at = 0
+    for width in widths:
+        own, block = slice(at, at + width), slice(GATES * at, GATES * (at + width))
+        columns = slice(0, x.shape[1] + 1 + width)
+        read, of_block = rows[:, columns], gradients[:, block]
+        _write_rows(x, h[:, own], read)
+        add_transposed_product(of_block, read, of_matrices[block, columns])
+        if of_x.shape[0] > 0:
+            add_product(of_block, matrices[block, : x.shape[1]], of_x)
+        at += width
+
+
+@compiled
+def _write_rows(x: Any, h: Any, rows: Any) -> None:
+    n_inputs, width = x.shape[1], h.shape[1]
+    for k in range(x.shape[0]):
+        _copy(stretch(x, k, 0, n_inputs), stretch(rows, k, 0, n_inputs))
+        rows[k, n_inputs] = 1
+        _copy(stretch(h, k, 0, width), stretch(rows, k, n_inputs + 1, width))
+
+
+@apart
+def _copy(values: Any, to: Any) -> None:
+    for j in range(values.shape[0]):
+        to[j] = values[j]

@@ -16,7 +16,9 @@ from stable_baselines3.common.torch_layers import (
 )
 from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
+from torch.autograd.graph import increment_version
 from torch.nn.utils.rnn import PackedSequence
+from torch.optim import Optimizer
 
 from ..checks import check_flag, check_integer
 from .cells import find_cell
@@ -131,6 +133,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         self.optimizer = self.optimizer_class(
             self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
         )
+        self.optimizer.register_step_post_hook(_count_change)
 
     def make_features_extractor(self) -> BaseFeaturesExtractor:
         """See SB3. Of ``MultiDiscrete`` it makes the width a NumPy integer, which torch refuses."""
@@ -288,6 +291,12 @@ class MultiInputRnnPolicy(MlpRnnPolicy):
     """:class:`MlpRnnPolicy` for ``Dict`` observations, joined by SB3's ``CombinedExtractor``."""
 
     default_features_extractor: ClassVar = CombinedExtractor
+
+
+def _count_change(optimizer: Optimizer, *_: Any) -> None:
+    """Count a step in the versions of parameters, as all optimisers do but fused ones."""
+    for group in optimizer.param_groups:
+        increment_version(group["params"])
 
 
 def _check_prior(prior: tuple[float, ...], action_space: spaces.Space[Any]) -> None:

@@ -14,12 +14,13 @@ from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
 from .compiled import can_run_compiled
-from .gru_loop import gru_loop
-from .lstm_loop import lstm_loop
+from .gru_loop import GRUSteps, gru_loop
+from .lstm_loop import LSTMSteps, lstm_loop
 from .time_steps import states_at_end
 
 Weights = Mapping[str, Tensor]
 Parts = Sequence[Weights]
+Step = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]  # (x, h, c) -> (h, c)
 
 
 class WeightShape(NamedTuple):
@@ -51,6 +52,14 @@ class Cell(ABC):
         """Units of a cell with these weights, H."""
         name, shape = next(iter(cls.weight_shapes.items()))
         return len(weights[name]) // shape.gates
+
+    @classmethod
+    def steps(cls, parts: Parts) -> Step | None:  # noqa: ARG003
+        """Compiled single steps of cells side by side, if there are any.
+
+        :param parts: weights on a CPU, which do not change meanwhile
+        """
+        return None
 
     @staticmethod
     def project(weights: Weights, x: Tensor) -> Tensor:
@@ -236,6 +245,11 @@ class LSTM(Cell):
         """The compiled loop; see :meth:`Cell.loop`."""
         return lstm_loop(x, h, c, sizes, *_flat(*parts))
 
+    @classmethod
+    def steps(cls, parts: Parts) -> Step:
+        """Compiled single steps; see :meth:`Cell.steps`."""
+        return LSTMSteps(*_flat(*parts))
+
 
 @register_cell("gru")
 class GRU(Cell):
@@ -304,6 +318,11 @@ class GRU(Cell):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The compiled loop; see :meth:`Cell.loop`."""
         return *gru_loop(x, h, sizes, *_flat(*parts)), c
+
+    @classmethod
+    def steps(cls, parts: Parts) -> Step:
+        """Compiled single steps; see :meth:`Cell.steps`."""
+        return GRUSteps(*_flat(*parts))
 
 
 def _settings() -> tuple[bool, int, float, bool, bool]:

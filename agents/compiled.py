@@ -5,7 +5,7 @@ on as many numbers at once as the processor has lanes.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
 from importlib import import_module
 from typing import Any
@@ -229,11 +229,13 @@ def can_run_compiled(x: Tensor | PackedSequence) -> bool:
 @cache
 def _pools() -> ThreadpoolController:
     import_module("scipy.linalg.cython_blas")  # numba's matrix products; only what is loaded counts
-    return ThreadpoolController()
+    return ThreadpoolController().select(user_api="blas")
 
 
 def as_many_threads_as_torch() -> AbstractContextManager[Any]:
     """Hold the matrix products of compiled loops to the threads that torch may use."""
-    limit: AbstractContextManager[Any]
-    limit = _pools().limit(limits=torch.get_num_threads(), user_api="blas")
+    n, pools = torch.get_num_threads(), _pools()
+    if all(pool.num_threads == n for pool in pools.lib_controllers):
+        return nullcontext()  # changing it takes ten times as long as looking
+    limit: AbstractContextManager[Any] = pools.limit(limits=n)
     return limit

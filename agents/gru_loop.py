@@ -3,6 +3,7 @@
 Torch has no fused kernel for them there; the same plan as :mod:`~warmrl.agents.lstm_loop`.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -44,13 +45,8 @@ class GRULoop(Function):
         :return: states after each step [sum of sizes, H] and each sequence's last one [N, H]
         """
         x, h = x.contiguous(), h.contiguous()
-        matrices = stacked([_matrix(*weights[i : i + 4]) for i in range(0, len(weights), 4)])
-        widths = [u.shape[1] for u in weights[1::4]]
-        blocks = x.new_empty(len(x), len(matrices))
-        out, last = x.new_empty(len(x), h.shape[1]), torch.empty_like(h)
-        arrays = (x, matrices, h, blocks, out, last)
-        with as_many_threads_as_torch():
-            _forward(np.asarray(sizes), np.asarray(widths), *(a.numpy() for a in arrays))
+        matrices, widths = _matrices(weights), [u.shape[1] for u in weights[1::4]]
+        blocks, out, last = _run(x, h, sizes, widths, matrices)
         ctx.save_for_backward(x, matrices, h, blocks, out)
         ctx.sizes, ctx.widths = sizes, widths
         ctx.set_materialize_grads(False)
@@ -75,6 +71,39 @@ class GRULoop(Function):
             of_bias_ih = torch.cat((of_bias[: 2 * width], of_bias[3 * width :]))
             of_weights += kept, of_u[: 3 * width], of_bias_ih, of_bias[: 3 * width]
         return of_x if ctx.needs_input_grad[0] else None, of_h, None, *of_weights
+
+
+class GRUSteps:
+    """Single steps of GRUs side by side, without a gradient, of weights that do not change.
+
+    :param weights: torch's four of each GRU
+    """
+
+    def __init__(self, *weights: Tensor) -> None:
+        self._widths = [u.shape[1] for u in weights[1::4]]
+        self._matrices = _matrices(weights)
+
+    def __call__(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The next ``h`` [N, H], and c as it was; see :meth:`GRULoop.forward`."""
+        x, h = x.contiguous(), h.contiguous()
+        *_, h = _run(x, h, [len(x)], self._widths, self._matrices)
+        return h, c
+
+
+def _run(
+    x: Tensor, h: Tensor, sizes: list[int], widths: Sequence[int], matrices: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Blocks [S, 4H], the state after each step [S, H], and each sequence's last one [N, H]."""
+    blocks = x.new_empty(len(x), len(matrices))
+    out, last = x.new_empty(len(x), h.shape[1]), torch.empty_like(h)
+    arrays = (x, matrices, h, blocks, out, last)
+    with as_many_threads_as_torch():
+        _forward(np.asarray(sizes), np.asarray(widths), *(a.numpy() for a in arrays))
+    return blocks, out, last
+
+
+def _matrices(weights: Sequence[Tensor]) -> Tensor:
+    return stacked([_matrix(*weights[i : i + 4]) for i in range(0, len(weights), 4)])
 
 
 def _matrix(w: Tensor, u: Tensor, b_ih: Tensor, b_hh: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from .cells import Cell, Parts, Weights, WeightShape, find_cell
+from .cells import Cell, Parts, Step, Weights, WeightShape, find_cell
+from .compiled import can_run_compiled
 from .initialisers import Initialiser, default
 
 State: TypeAlias = tuple[Tensor, Tensor]
@@ -77,9 +78,20 @@ class RecurrentLayer(nn.Module):
             out, h, c = self.cell.sequence(self.parts(x), x, h, c)
         return out, (h[None], c[None])
 
-    def parts(self, x: Tensor | PackedSequence) -> Parts:  # noqa: ARG002
-        """The weights of the cells side by side that run over these inputs: one."""
+    @property
+    def side_by_side(self) -> Parts:
+        """The weights of each of the cells that the layer is: one."""
         return [self.weights()]
+
+    def parts(self, x: Tensor | PackedSequence) -> Parts:
+        """The weights that run over these inputs: of each cell, or of all as one cell."""
+        return self.side_by_side if self.cell.compiled(x) else [self.weights()]
+
+    @torch.no_grad()
+    def compiled_steps(self) -> Step | None:
+        """Compiled single steps of the weights as they are now, without a gradient, if any."""
+        runs = all(can_run_compiled(weight) for weight in self.parameters())
+        return self.cell.steps(self.side_by_side) if runs else None
 
 
 class DoubleLayer(RecurrentLayer):
@@ -112,11 +124,10 @@ class DoubleLayer(RecurrentLayer):
             for name, shape in self.cell.weight_shapes.items()
         }
 
-    def parts(self, x: Tensor | PackedSequence) -> Parts:
-        """Both halves, or both as one cell: whatever runs faster."""
-        if self.cell.compiled(x):
-            return [self.warm.weights(), self.cold.weights()]
-        return super().parts(x)
+    @property
+    def side_by_side(self) -> Parts:
+        """The weights of both halves."""
+        return [self.warm.weights(), self.cold.weights()]
 
 
 def _join(shape: WeightShape, warm: Tensor, cold: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ For packed sequences only: torch has a fused kernel for sequences of one length,
 but none for packed ones.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -49,18 +50,10 @@ class LSTMLoop(Function):
             ``c`` [N, H]
         """
         x, h, c = x.contiguous(), h.contiguous(), c.contiguous()
-        of_each = zip(*(weights[i::4] for i in range(4)), strict=True)
-        matrices = stacked(
-            [torch.cat((w, (b_ih + b_hh)[:, None], u), 1) for w, u, b_ih, b_hh in of_each]
+        matrices, widths = _matrices(weights), [u.shape[1] for u in weights[1::4]]
+        blocks, out, cells, last_h, last_c = _run(
+            x, h, c, sizes, widths, _doubled(matrices, widths)
         )
-        widths = [u.shape[1] for u in weights[1::4]]
-        blocks = x.new_empty(len(x), len(matrices))
-        out, cells = x.new_empty(2, len(x), h.shape[1])
-        last_h, last_c = torch.empty_like(h), torch.empty_like(c)
-        doubled = matrices * torch.cat([_doubling(u) for u in weights[1::4]])
-        arrays = (x, doubled, h, c, blocks, out, cells, last_h, last_c)
-        with as_many_threads_as_torch():
-            _forward(np.asarray(sizes), np.asarray(widths), *(a.numpy() for a in arrays))
         ctx.save_for_backward(x, matrices, h, c, blocks, out, cells)
         ctx.sizes, ctx.widths = sizes, widths
         ctx.set_materialize_grads(False)
@@ -87,11 +80,45 @@ class LSTMLoop(Function):
         return of_x if ctx.needs_input_grad[0] else None, of_h, of_c, None, *of_weights
 
 
-def _doubling(recurrent: Tensor) -> Tensor:
-    """Two where a gate is g, one where it is another [4w, 1]."""
-    factors = recurrent.new_ones(GATES, recurrent.shape[1], 1)
-    factors[2] = 2
-    return factors.flatten(0, 1)
+class LSTMSteps:
+    """Single steps of LSTMs side by side, without a gradient, of weights that do not change.
+
+    :param weights: torch's four of each LSTM
+    """
+
+    def __init__(self, *weights: Tensor) -> None:
+        self._widths = [u.shape[1] for u in weights[1::4]]
+        self._doubled = _doubled(_matrices(weights), self._widths)
+
+    def __call__(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        """The next ``h`` and ``c`` [N, H]; see :meth:`LSTMLoop.forward`."""
+        x, h, c = x.contiguous(), h.contiguous(), c.contiguous()
+        *_, h, c = _run(x, h, c, [len(x)], self._widths, self._doubled)
+        return h, c
+
+
+def _matrices(weights: Sequence[Tensor]) -> Tensor:
+    of_each = zip(*(weights[i::4] for i in range(4)), strict=True)
+    return stacked([torch.cat((w, (b_ih + b_hh)[:, None], u), 1) for w, u, b_ih, b_hh in of_each])
+
+
+def _doubled(matrices: Tensor, widths: Sequence[int]) -> Tensor:
+    """Matrices that give g doubled."""
+    factors = [f for width in widths for f in (1, 1, 2, 1) for _ in range(width)]
+    return matrices * matrices.new_tensor(factors)[:, None]
+
+
+def _run(
+    x: Tensor, h: Tensor, c: Tensor, sizes: list[int], widths: Sequence[int], doubled: Tensor
+) -> tuple[Tensor, ...]:
+    """Blocks [S, 4H], states after each step [S, H], and each sequence's last ones [N, H]."""
+    blocks = x.new_empty(len(x), len(doubled))
+    out, cells = x.new_empty(2, len(x), h.shape[1])
+    last_h, last_c = torch.empty_like(h), torch.empty_like(c)
+    arrays = (x, doubled, h, c, blocks, out, cells, last_h, last_c)
+    with as_many_threads_as_torch():
+        _forward(np.asarray(sizes), np.asarray(widths), *(a.numpy() for a in arrays))
+    return blocks, out, cells, last_h, last_c
 
 
 @compiled

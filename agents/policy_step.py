@@ -1,5 +1,6 @@
 """One step of a trained recurrent policy: the map that is deployed, and certified."""
 
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -7,7 +8,7 @@ from gymnasium import spaces
 from stable_baselines3.common.policies import BaseModel
 from torch import Tensor
 
-from .cells import Cell, Weights
+from .cells import Cell, Step, Weights
 from .layers import RecurrentStack, State
 from .policies import MlpRnnPolicy
 
@@ -33,6 +34,7 @@ class PolicyStep:
             )
             for layer in (trunk or policy.lstm_actor).layers
         ]
+        self.steps: list[Step] = [partial(cell.advance, weights) for cell, weights in self.layers]
 
     def initial_state(self, n: int) -> State:
         """The state ``(h, c)`` before an episode, each [layers, n, H]."""
@@ -55,8 +57,8 @@ class PolicyStep:
         """
         h, c = [], []
         x = features
-        for depth, (cell, weights) in enumerate(self.layers):
-            x, own_c = cell.advance(weights, x, state[0][depth], state[1][depth])
+        for depth, step in enumerate(self.steps):
+            x, own_c = step(x, state[0][depth], state[1][depth])
             h.append(x)
             c.append(own_c)
         return self.seen(x, features), (torch.stack(h), torch.stack(c))

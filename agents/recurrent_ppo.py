@@ -14,6 +14,7 @@ from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..checks import check_integer, check_number, check_positive
+from .compiled import as_many_threads_as_torch
 from .finite import (
     NotFiniteError,
     broken_gradient,
@@ -114,6 +115,16 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         """
         if self._last_obs is None:
             raise ValueError("there is no last observation; call learn()")
+        with as_many_threads_as_torch():
+            return self._collect(env, callback, rollout_buffer, n_rollout_steps)
+
+    def _collect(
+        self,
+        env: VecEnv,
+        callback: BaseCallback,
+        rollout_buffer: SequenceBuffer,
+        n_rollout_steps: int,
+    ) -> bool:
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
         rollout_buffer.start(self._last_lstm_states)
@@ -198,7 +209,8 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         )
         passes: list[list[Losses]] = []
         for epoch in range(self.n_epochs):
-            passes.append(list(self._descend(loss)))
+            with as_many_threads_as_torch():
+                passes.append(list(self._descend(loss)))
             self._n_updates += 1
             if self._too_far(passes[-1][-1]):
                 if self.verbose >= 1:

@@ -5,9 +5,20 @@ from gymnasium import spaces
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from torch import Tensor
 
-from .layers import State
+from .layers import RecurrentStack, State
 from .policies import MlpRnnPolicy
 from .policy_step import Observation, PolicyStep
+
+
+class RolloutTrunk(PolicyStep):
+    """A trunk whose steps are compiled where they can be, and round as the update does."""
+
+    def __init__(self, policy: MlpRnnPolicy, trunk: RecurrentStack) -> None:
+        super().__init__(policy, trunk)
+        self.steps = [
+            layer.compiled_steps() or step
+            for layer, step in zip(trunk.layers, self.steps, strict=True)
+        ]
 
 
 class RolloutStep:
@@ -21,9 +32,9 @@ class RolloutStep:
 
     def __init__(self, policy: MlpRnnPolicy) -> None:
         self.policy = policy
-        self.actor = PolicyStep(policy)
-        separate = policy.lstm_critic is not None
-        self.critic = PolicyStep(policy, policy.lstm_critic) if separate else None
+        self.actor = RolloutTrunk(policy, policy.lstm_actor)
+        critic = policy.lstm_critic
+        self.critic = None if critic is None else RolloutTrunk(policy, critic)
 
     @staticmethod
     def fits(policy: object) -> bool:

@@ -46,7 +46,11 @@ class GRULoop(Function):
         """
         x, h = x.contiguous(), h.contiguous()
         matrices, widths = _matrices(weights), [u.shape[1] for u in weights[1::4]]
-        blocks, out, last = _run(x, h, sizes, widths, matrices)
+        blocks = x.new_empty(len(x), len(matrices))
+        out, last = x.new_empty(len(x), h.shape[1]), torch.empty_like(h)
+        arrays = (x, matrices, h, blocks, out, last)
+        with as_many_threads_as_torch():
+            _forward(np.asarray(sizes), np.asarray(widths), *(a.numpy() for a in arrays))
         ctx.save_for_backward(x, matrices, h, blocks, out)
         ctx.sizes, ctx.widths = sizes, widths
         ctx.set_materialize_grads(False)
@@ -80,26 +84,16 @@ class GRUSteps:
     """
 
     def __init__(self, *weights: Tensor) -> None:
-        self._widths = [u.shape[1] for u in weights[1::4]]
-        self._matrices = _matrices(weights)
+        self._widths = np.asarray([u.shape[1] for u in weights[1::4]])
+        self._matrices = _matrices(weights).numpy()
 
     def __call__(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The next ``h`` [N, H], and c as it was; see :meth:`GRULoop.forward`."""
-        x, h = x.contiguous(), h.contiguous()
-        *_, h = _run(x, h, [len(x)], self._widths, self._matrices)
-        return h, c
-
-
-def _run(
-    x: Tensor, h: Tensor, sizes: list[int], widths: Sequence[int], matrices: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Blocks [S, 4H], the state after each step [S, H], and each sequence's last one [N, H]."""
-    blocks = x.new_empty(len(x), len(matrices))
-    out, last = x.new_empty(len(x), h.shape[1]), torch.empty_like(h)
-    arrays = (x, matrices, h, blocks, out, last)
-    with as_many_threads_as_torch():
-        _forward(np.asarray(sizes), np.asarray(widths), *(a.numpy() for a in arrays))
-    return blocks, out, last
+        next_h = torch.empty_like(h)
+        arrays = (x.contiguous(), h.contiguous(), next_h)
+        with as_many_threads_as_torch():
+            _step(self._widths, self._matrices, *(a.numpy() for a in arrays))
+        return next_h, c
 
 
 def _matrices(weights: Sequence[Tensor]) -> Tensor:
@@ -131,19 +125,32 @@ def _forward(
         n = sizes[t]
         end = first + n
         read_rows(widths, x[first:end], h[:n], matrices, rows, blocks[first:end])
-        for k in range(n):
-            at = 0
-            for width in widths:
-                r, z, q, new = gates_of(first + k, at, width, blocks)
-                squash(stretch(blocks, first + k, GATES * at, 2 * width))
-                _renew(r, q, new)
-                _update(z, new, stretch(h, k, at, width), stretch(out, first + k, at, width))
-                at += width
+        _advance(widths, blocks[first:end], h, out[first:end])
         h = out[first:end]
         going_on = sizes[t + 1] if t + 1 < sizes.shape[0] else 0
         for k in range(going_on, n):
             last[k] = h[k]
         first = end
+
+
+@compiled
+def _step(widths: Any, matrices: Any, x: Any, h: Any, next_h: Any) -> None:
+    rows = np.empty((x.shape[0], matrices.shape[1]), x.dtype)
+    blocks = np.empty((x.shape[0], matrices.shape[0]), x.dtype)
+    read_rows(widths, x, h, matrices, rows, blocks)
+    _advance(widths, blocks, h, next_h)
+
+
+@compiled
+def _advance(widths: Any, blocks: Any, h: Any, next_h: Any) -> None:
+    for k in range(blocks.shape[0]):
+        at = 0
+        for width in widths:
+            r, z, q, new = gates_of(k, at, width, blocks)
+            squash(stretch(blocks, k, GATES * at, 2 * width))
+            _renew(r, q, new)
+            _update(z, new, stretch(h, k, at, width), stretch(next_h, k, at, width))
+            at += width
 
 
 @compiled

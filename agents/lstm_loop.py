@@ -51,9 +51,13 @@ class LSTMLoop(Function):
         """
         x, h, c = x.contiguous(), h.contiguous(), c.contiguous()
         matrices, widths = _matrices(weights), [u.shape[1] for u in weights[1::4]]
-        blocks, out, cells, last_h, last_c = _run(
-            x, h, c, sizes, widths, _doubled(matrices, widths)
-        )
+        blocks = x.new_empty(len(x), len(matrices))
+        out, cells = x.new_empty(2, len(x), h.shape[1])
+        last_h, last_c = torch.empty_like(h), torch.empty_like(c)
+        doubled = _doubled(matrices, widths)
+        arrays = (x, doubled, h, c, blocks, out, cells, last_h, last_c)
+        with as_many_threads_as_torch():
+            _forward(np.asarray(sizes), np.asarray(widths), *(a.numpy() for a in arrays))
         ctx.save_for_backward(x, matrices, h, c, blocks, out, cells)
         ctx.sizes, ctx.widths = sizes, widths
         ctx.set_materialize_grads(False)
@@ -87,14 +91,17 @@ class LSTMSteps:
     """
 
     def __init__(self, *weights: Tensor) -> None:
-        self._widths = [u.shape[1] for u in weights[1::4]]
-        self._doubled = _doubled(_matrices(weights), self._widths)
+        widths = [u.shape[1] for u in weights[1::4]]
+        self._widths = np.asarray(widths)
+        self._doubled = _doubled(_matrices(weights), widths).numpy()
 
     def __call__(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The next ``h`` and ``c`` [N, H]; see :meth:`LSTMLoop.forward`."""
-        x, h, c = x.contiguous(), h.contiguous(), c.contiguous()
-        *_, h, c = _run(x, h, c, [len(x)], self._widths, self._doubled)
-        return h, c
+        next_h, next_c = torch.empty_like(h), torch.empty_like(c)
+        arrays = (x.contiguous(), h.contiguous(), c.contiguous(), next_h, next_c)
+        with as_many_threads_as_torch():
+            _step(self._widths, self._doubled, *(a.numpy() for a in arrays))
+        return next_h, next_c
 
 
 def _matrices(weights: Sequence[Tensor]) -> Tensor:
@@ -106,19 +113,6 @@ def _doubled(matrices: Tensor, widths: Sequence[int]) -> Tensor:
     """Matrices that give g doubled."""
     factors = [f for width in widths for f in (1, 1, 2, 1) for _ in range(width)]
     return matrices * matrices.new_tensor(factors)[:, None]
-
-
-def _run(
-    x: Tensor, h: Tensor, c: Tensor, sizes: list[int], widths: Sequence[int], doubled: Tensor
-) -> tuple[Tensor, ...]:
-    """Blocks [S, 4H], states after each step [S, H], and each sequence's last ones [N, H]."""
-    blocks = x.new_empty(len(x), len(doubled))
-    out, cells = x.new_empty(2, len(x), h.shape[1])
-    last_h, last_c = torch.empty_like(h), torch.empty_like(c)
-    arrays = (x, doubled, h, c, blocks, out, cells, last_h, last_c)
-    with as_many_threads_as_torch():
-        _forward(np.asarray(sizes), np.asarray(widths), *(a.numpy() for a in arrays))
-    return blocks, out, cells, last_h, last_c
 
 
 @compiled
@@ -141,12 +135,7 @@ def _forward(
         n = sizes[t]
         end = first + n
         read_rows(widths, x[first:end], h[:n], matrices, rows, blocks[first:end])
-        for k in range(first, end):
-            squash(stretch(blocks, k, 0, blocks.shape[1]))
-            at = 0
-            for width in widths:
-                _step(k, at, width, blocks, stretch(c, k - first, at, width), cells, out)
-                at += width
+        _advance(widths, blocks[first:end], c, out[first:end], cells[first:end])
         h, c = out[first:end], cells[first:end]
         going_on = sizes[t + 1] if t + 1 < sizes.shape[0] else 0
         for k in range(going_on, n):
@@ -155,12 +144,25 @@ def _forward(
 
 
 @compiled
-def _step(k: Any, at: Any, width: Any, blocks: Any, c: Any, cells: Any, out: Any) -> None:
-    i, f, g, o = gates_of(k, at, width, blocks)
-    next_c, next_h = stretch(cells, k, at, width), stretch(out, k, at, width)
-    _update(i, f, g, c, next_c)
-    tanh_of(next_c, next_h)
-    _read(o, next_h)
+def _step(widths: Any, matrices: Any, x: Any, h: Any, c: Any, next_h: Any, next_c: Any) -> None:
+    rows = np.empty((x.shape[0], matrices.shape[1]), x.dtype)
+    blocks = np.empty((x.shape[0], matrices.shape[0]), x.dtype)
+    read_rows(widths, x, h, matrices, rows, blocks)
+    _advance(widths, blocks, c, next_h, next_c)
+
+
+@compiled
+def _advance(widths: Any, blocks: Any, c: Any, next_h: Any, next_c: Any) -> None:
+    for k in range(blocks.shape[0]):
+        squash(stretch(blocks, k, 0, blocks.shape[1]))
+        at = 0
+        for width in widths:
+            i, f, g, o = gates_of(k, at, width, blocks)
+            new_h, new_c = stretch(next_h, k, at, width), stretch(next_c, k, at, width)
+            _update(i, f, g, stretch(c, k, at, width), new_c)
+            tanh_of(new_c, new_h)
+            _read(o, new_h)
+            at += width
 
 
 @apart

@@ -18,6 +18,7 @@ from .gru_loop import GRUSteps, gru_loop
 from .lstm_loop import LSTMSteps, lstm_loop
 from .time_steps import states_at_end
 
+MANY = 32  # sequences from which on the compiled loop of an LSTM outruns torch's fused kernel
 Weights = Mapping[str, Tensor]
 Parts = Sequence[Weights]
 Step = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]  # (x, h, c) -> (h, c)
@@ -180,8 +181,11 @@ class LSTM(Cell):
 
     @staticmethod
     def compiled(x: Tensor | PackedSequence) -> bool:
-        """Packed sequences with a gradient, on a CPU; see :meth:`Cell.compiled`."""
-        return isinstance(x, PackedSequence) and _needs_own_gradient(x)
+        """Many sequences on a CPU, and packed ones with a gradient; see :meth:`Cell.compiled`."""
+        packed = isinstance(x, PackedSequence)
+        n = int(x.batch_sizes[0]) if isinstance(x, PackedSequence) else x.shape[1]
+        faster = n >= MANY or (packed and torch.is_grad_enabled())
+        return faster and can_run_compiled(x)
 
     @staticmethod
     def gates(weights: Weights, projected: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -221,7 +225,9 @@ class LSTM(Cell):
     def sequence(
         cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """T steps by torch's fused kernel; see :meth:`Cell.sequence`."""
+        """T steps by a compiled loop or torch's fused kernel; see :meth:`Cell.sequence`."""
+        if cls.compiled(x):
+            return super().sequence(parts, x, h, c)
         (weights,) = parts
         out, h, c = torch.lstm(x, (h[None], c[None]), _flat(weights), *_settings(), False)
         return out, h[0], c[0]
@@ -268,8 +274,8 @@ class GRU(Cell):
 
     @staticmethod
     def compiled(x: Tensor | PackedSequence) -> bool:
-        """All sequences with a gradient, on a CPU; see :meth:`Cell.compiled`."""
-        return _needs_own_gradient(x)
+        """All sequences on a CPU, where torch's kernel is not fused; see :meth:`Cell.compiled`."""
+        return can_run_compiled(x)
 
     @classmethod
     def step(
@@ -328,11 +334,6 @@ class GRU(Cell):
 def _settings() -> tuple[bool, int, float, bool, bool]:
     """Of torch's kernels: biases, one layer, no dropout, keep what a gradient needs, one way."""
     return True, 1, 0.0, torch.is_grad_enabled(), False
-
-
-def _needs_own_gradient(x: Tensor | PackedSequence) -> bool:
-    """Whether torch's kernels would run with a gradient on a CPU, where theirs is slow."""
-    return torch.is_grad_enabled() and can_run_compiled(x)
 
 
 def _flat(*parts: Weights) -> list[Tensor]:

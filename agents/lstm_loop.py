@@ -1,7 +1,7 @@
 """LSTMs over many steps with a hand-written gradient, compiled for a CPU.
 
-For packed sequences only: torch has a fused kernel for sequences of one length, which is as fast,
-but none for packed ones.
+For packed sequences, and for many at once: torch has a fused kernel for sequences of one length,
+which is faster for few, but none for packed ones.
 """
 
 from collections.abc import Sequence

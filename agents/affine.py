@@ -18,7 +18,7 @@ from .compiled import (
     add_transposed_product,
     apart,
     compiled,
-    put_product_with_transposed,
+    put_product,
     stretch,
 )
 
@@ -30,6 +30,17 @@ def stacked(matrices: Sequence[Tensor]) -> Tensor:
     """One matrix under the other, contiguous; narrower ones are filled up with zeros."""
     widest = max(matrix.shape[1] for matrix in matrices)
     return torch.cat([F.pad(matrix, (0, widest - matrix.shape[1])) for matrix in matrices])
+
+
+def transposed(matrices: Tensor, widths: Sequence[int], n_inputs: int) -> Tensor:
+    """Stacked matrices [4w, I + 1 + w], each of them transposed."""
+    ends = zip(widths, accumulate(widths), strict=True)
+    return stacked(
+        [
+            matrices[GATES * (end - width) : GATES * end, : n_inputs + 1 + width].t()
+            for width, end in ends
+        ]
+    )
 
 
 def unstacked(
@@ -68,18 +79,25 @@ def read_rows(widths: Any, x: Any, h: Any, matrices: Any, rows: Any, blocks: Any
     :param widths: w of each cell
     :param x: inputs [n, I]
     :param h: states [n, H]
-    :param matrices: stacked
+    :param matrices: :func:`transposed`
     :param rows: space for as many rows, or more
     :param blocks: [n, 4H]
     """
-    at = 0
+    at, first = 0, 0
     for width in widths:
         own, block = slice(at, at + width), slice(GATES * at, GATES * (at + width))
-        columns = slice(0, x.shape[1] + 1 + width)
-        read = rows[: x.shape[0], columns]
+        n_read = x.shape[1] + 1 + width
+        read = rows[: x.shape[0], :n_read]
         _write_rows(x, h[:, own], read)
-        put_product_with_transposed(read, matrices[block, columns], blocks[:, block])
+        put_product(read, matrices[first : first + n_read, : GATES * width], blocks[:, block])
         at += width
+        first += n_read
+
+
+@compiled
+def space_for_rows(n: Any, x: Any, widths: Any) -> Any:
+    """Space for n rows of any of the cells."""
+    return np.empty((n, x.shape[1] + 1 + widths.max()), x.dtype)
 
 
 @compiled
@@ -108,7 +126,7 @@ def add_up(
     :param of_matrices: their gradients so far
     :param of_x: those of the inputs so far [n, I], or of no rows
     """
-    rows = np.empty((x.shape[0], matrices.shape[1]), x.dtype)
+    rows = space_for_rows(x.shape[0], x, widths)
     at = 0
     for width in widths:
         own, block = slice(at, at + width), slice(GATES * at, GATES * (at + width))

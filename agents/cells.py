@@ -18,7 +18,7 @@ from .gru_loop import GRUSteps, gru_loop
 from .lstm_loop import LSTMSteps, lstm_loop
 from .time_steps import states_at_end
 
-MANY = 32  # sequences from which on the compiled loop of an LSTM outruns torch's fused kernel
+MANY = 32  # from as many sequences on an LSTM's loop outruns torch's kernel, without a gradient
 Weights = Mapping[str, Tensor]
 Parts = Sequence[Weights]
 Step = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]  # (x, h, c) -> (h, c)
@@ -181,11 +181,9 @@ class LSTM(Cell):
 
     @staticmethod
     def compiled(x: Tensor | PackedSequence) -> bool:
-        """Many sequences on a CPU, and packed ones with a gradient; see :meth:`Cell.compiled`."""
-        packed = isinstance(x, PackedSequence)
+        """Sequences with a gradient on a CPU, and many of them; see :meth:`Cell.compiled`."""
         n = int(x.batch_sizes[0]) if isinstance(x, PackedSequence) else x.shape[1]
-        faster = n >= MANY or (packed and torch.is_grad_enabled())
-        return faster and can_run_compiled(x)
+        return (torch.is_grad_enabled() or n >= MANY) and can_run_compiled(x)
 
     @staticmethod
     def gates(weights: Weights, projected: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -168,8 +168,8 @@ def add(total: Any, part: Any) -> None:
         total[j] += part[j]
 
 
-def _product(name: str, share: float, transposed: str = "") -> Any:
-    """``c = a @ b + share * c``, with a or b transposed if so, by the routine behind numba's own.
+def _product(name: str, share: float, transposed: bool = False) -> Any:
+    """``c = a @ b + share * c``, perhaps with a transposed, by the routine behind numba's product.
 
     That one writes contiguous arrays only; this one columns of wider ones too, and adds to them.
     """
@@ -201,11 +201,11 @@ def _product(name: str, share: float, transposed: str = "") -> Any:
                 return ir.Constant(char, ord(letter))
 
             n_rows, n_columns = (builder.extract_value(of_c.shape, axis) for axis in (0, 1))
-            n_between = builder.extract_value(of_a.shape, 0 if transposed == "a" else 1)
+            n_between = builder.extract_value(of_b.shape, 0)
             # The routine counts columns first: to it all are transposed, and b comes before a
-            flags = (flag("t" if transposed == matrix else "n") for matrix in "ba")
+            flags = (flag(kind), flag("n"), flag("t" if transposed else "n"))
             factors = (factor(1), *place(of_b), *place(of_a), factor(share), *place(of_c))
-            builder.call(routine, (flag(kind), *flags, n_columns, n_rows, n_between, *factors))
+            builder.call(routine, (*flags, n_columns, n_rows, n_between, *factors))
             return context.get_dummy_value()
 
         return types.void(a, b, c), generate
@@ -214,10 +214,71 @@ def _product(name: str, share: float, transposed: str = "") -> Any:
     return intrinsic(typed)
 
 
-put_product = _product("put_product", 0)  # c = a @ b
-put_product_with_transposed = _product("put_product_with_transposed", 0, "b")  # c = a @ b.T
-add_product = _product("add_product", 1)  # c += a @ b
-add_transposed_product = _product("add_transposed_product", 1, "a")  # c += a.T @ b
+_put_large_product = _product("put_large_product", 0)  # c = a @ b
+_add_large_product = _product("add_large_product", 1)  # c += a @ b
+add_transposed_product = _product("add_transposed_product", 1, transposed=True)  # c += a.T @ b
+
+FEW = 8  # rows up to which the routine would take longer to arrange b than to multiply
+
+
+@compiled
+def put_product(a: Any, b: Any, c: Any) -> None:
+    """``c = a @ b``; see :func:`add_product`."""
+    if a.shape[0] > FEW:
+        _put_large_product(a, b, c)
+    else:
+        c[:] = 0
+        _add_small_product(a, b, c)
+
+
+@compiled
+def add_product(a: Any, b: Any, c: Any) -> None:
+    """``c += a @ b``, of any number of rows.
+
+    :param a: [n, m], rows contiguous like those of the others
+    :param b: [m, k]
+    :param c: [n, k]
+    """
+    if a.shape[0] > FEW:
+        _add_large_product(a, b, c)
+    else:
+        _add_small_product(a, b, c)
+
+
+@compiled
+def _add_small_product(a: Any, b: Any, c: Any) -> None:
+    width = c.shape[1]
+    in_fours = a.shape[1] - a.shape[1] % 4
+    for k in range(a.shape[0]):
+        total = stretch(c, k, 0, width)
+        for i in range(0, in_fours, 4):
+            _add_four(
+                total,
+                a[k, i],
+                a[k, i + 1],
+                a[k, i + 2],
+                a[k, i + 3],
+                stretch(b, i, 0, width),
+                stretch(b, i + 1, 0, width),
+                stretch(b, i + 2, 0, width),
+                stretch(b, i + 3, 0, width),
+            )
+        for i in range(in_fours, a.shape[1]):
+            _add_one(total, a[k, i], stretch(b, i, 0, width))
+
+
+@apart
+def _add_four(
+    total: Any, p: Any, q: Any, r: Any, s: Any, of_p: Any, of_q: Any, of_r: Any, of_s: Any
+) -> None:
+    for j in range(total.shape[0]):
+        total[j] += p * of_p[j] + q * of_q[j] + r * of_r[j] + s * of_s[j]
+
+
+@apart
+def _add_one(total: Any, p: Any, of_p: Any) -> None:
+    for j in range(total.shape[0]):
+        total[j] += p * of_p[j]
 
 
 def can_run_compiled(x: Tensor | PackedSequence) -> bool:

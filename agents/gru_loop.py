@@ -12,7 +12,17 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .affine import GATES, add_up, gates_of, read_rows, rows_at_once, stacked, unstacked
+from .affine import (
+    GATES,
+    add_up,
+    gates_of,
+    read_rows,
+    rows_at_once,
+    space_for_rows,
+    stacked,
+    transposed,
+    unstacked,
+)
 from .compiled import (
     ONE,
     add,
@@ -48,7 +58,7 @@ class GRULoop(Function):
         matrices, widths = _matrices(weights), [u.shape[1] for u in weights[1::4]]
         blocks = x.new_empty(len(x), len(matrices))
         out, last = x.new_empty(len(x), h.shape[1]), torch.empty_like(h)
-        arrays = (x, matrices, h, blocks, out, last)
+        arrays = (x, transposed(matrices, widths, x.shape[1]), h, blocks, out, last)
         with as_many_threads_as_torch():
             _forward(np.asarray(sizes), np.asarray(widths), *(a.numpy() for a in arrays))
         ctx.save_for_backward(x, matrices, h, blocks, out)
@@ -84,15 +94,16 @@ class GRUSteps:
     """
 
     def __init__(self, *weights: Tensor) -> None:
-        self._widths = np.asarray([u.shape[1] for u in weights[1::4]])
-        self._matrices = _matrices(weights).numpy()
+        widths = [u.shape[1] for u in weights[1::4]]
+        self._widths = np.asarray(widths)
+        self._from_rows = transposed(_matrices(weights), widths, weights[0].shape[1]).numpy()
 
     def __call__(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The next ``h`` [N, H], and c as it was; see :meth:`GRULoop.forward`."""
         next_h = torch.empty_like(h)
         arrays = (x.contiguous(), h.contiguous(), next_h)
         with as_many_threads_as_torch():
-            _step(self._widths, self._matrices, *(a.numpy() for a in arrays))
+            _step(self._widths, self._from_rows, *(a.numpy() for a in arrays))
         return next_h, c
 
 
@@ -117,14 +128,14 @@ def _matrix(w: Tensor, u: Tensor, b_ih: Tensor, b_hh: Tensor) -> Tensor:
 
 @compiled
 def _forward(
-    sizes: Any, widths: Any, x: Any, matrices: Any, h: Any, blocks: Any, out: Any, last: Any
+    sizes: Any, widths: Any, x: Any, from_rows: Any, h: Any, blocks: Any, out: Any, last: Any
 ) -> None:
-    rows = np.empty((sizes[0], matrices.shape[1]), x.dtype)
+    rows = space_for_rows(sizes[0], x, widths)
     first = 0
     for t in range(sizes.shape[0]):
         n = sizes[t]
         end = first + n
-        read_rows(widths, x[first:end], h[:n], matrices, rows, blocks[first:end])
+        read_rows(widths, x[first:end], h[:n], from_rows, rows, blocks[first:end])
         _advance(widths, blocks[first:end], h, out[first:end])
         h = out[first:end]
         going_on = sizes[t + 1] if t + 1 < sizes.shape[0] else 0
@@ -134,10 +145,10 @@ def _forward(
 
 
 @compiled
-def _step(widths: Any, matrices: Any, x: Any, h: Any, next_h: Any) -> None:
-    rows = np.empty((x.shape[0], matrices.shape[1]), x.dtype)
-    blocks = np.empty((x.shape[0], matrices.shape[0]), x.dtype)
-    read_rows(widths, x, h, matrices, rows, blocks)
+def _step(widths: Any, from_rows: Any, x: Any, h: Any, next_h: Any) -> None:
+    rows = space_for_rows(x.shape[0], x, widths)
+    blocks = np.empty((x.shape[0], GATES * h.shape[1]), x.dtype)
+    read_rows(widths, x, h, from_rows, rows, blocks)
     _advance(widths, blocks, h, next_h)
 
 

@@ -1,7 +1,6 @@
 """LSTMs over many steps with a hand-written gradient, compiled for a CPU.
 
-For packed sequences, and for many at once: torch has a fused kernel for sequences of one length,
-which is faster for few, but none for packed ones.
+Torch has a fused kernel for sequences of one length, but none for packed ones.
 """
 
 from collections.abc import Sequence
@@ -13,7 +12,17 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .affine import GATES, add_up, gates_of, read_rows, rows_at_once, stacked, unstacked
+from .affine import (
+    GATES,
+    add_up,
+    gates_of,
+    read_rows,
+    rows_at_once,
+    space_for_rows,
+    stacked,
+    transposed,
+    unstacked,
+)
 from .compiled import (
     ONE,
     TWO,
@@ -54,8 +63,8 @@ class LSTMLoop(Function):
         blocks = x.new_empty(len(x), len(matrices))
         out, cells = x.new_empty(2, len(x), h.shape[1])
         last_h, last_c = torch.empty_like(h), torch.empty_like(c)
-        doubled = _doubled(matrices, widths)
-        arrays = (x, doubled, h, c, blocks, out, cells, last_h, last_c)
+        from_rows = _doubled(matrices, widths, x.shape[1])
+        arrays = (x, from_rows, h, c, blocks, out, cells, last_h, last_c)
         with as_many_threads_as_torch():
             _forward(np.asarray(sizes), np.asarray(widths), *(a.numpy() for a in arrays))
         ctx.save_for_backward(x, matrices, h, c, blocks, out, cells)
@@ -93,14 +102,14 @@ class LSTMSteps:
     def __init__(self, *weights: Tensor) -> None:
         widths = [u.shape[1] for u in weights[1::4]]
         self._widths = np.asarray(widths)
-        self._doubled = _doubled(_matrices(weights), widths).numpy()
+        self._from_rows = _doubled(_matrices(weights), widths, weights[0].shape[1]).numpy()
 
     def __call__(self, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """The next ``h`` and ``c`` [N, H]; see :meth:`LSTMLoop.forward`."""
         next_h, next_c = torch.empty_like(h), torch.empty_like(c)
         arrays = (x.contiguous(), h.contiguous(), c.contiguous(), next_h, next_c)
         with as_many_threads_as_torch():
-            _step(self._widths, self._doubled, *(a.numpy() for a in arrays))
+            _step(self._widths, self._from_rows, *(a.numpy() for a in arrays))
         return next_h, next_c
 
 
@@ -109,10 +118,10 @@ def _matrices(weights: Sequence[Tensor]) -> Tensor:
     return stacked([torch.cat((w, (b_ih + b_hh)[:, None], u), 1) for w, u, b_ih, b_hh in of_each])
 
 
-def _doubled(matrices: Tensor, widths: Sequence[int]) -> Tensor:
-    """Matrices that give g doubled."""
+def _doubled(matrices: Tensor, widths: Sequence[int], n_inputs: int) -> Tensor:
+    """Matrices that give g doubled, transposed."""
     factors = [f for width in widths for f in (1, 1, 2, 1) for _ in range(width)]
-    return matrices * matrices.new_tensor(factors)[:, None]
+    return transposed(matrices * matrices.new_tensor(factors)[:, None], widths, n_inputs)
 
 
 @compiled
@@ -120,7 +129,7 @@ def _forward(
     sizes: Any,
     widths: Any,
     x: Any,
-    matrices: Any,
+    from_rows: Any,
     h: Any,
     c: Any,
     blocks: Any,
@@ -129,12 +138,12 @@ def _forward(
     last_h: Any,
     last_c: Any,
 ) -> None:
-    rows = np.empty((sizes[0], matrices.shape[1]), x.dtype)
+    rows = space_for_rows(sizes[0], x, widths)
     first = 0
     for t in range(sizes.shape[0]):
         n = sizes[t]
         end = first + n
-        read_rows(widths, x[first:end], h[:n], matrices, rows, blocks[first:end])
+        read_rows(widths, x[first:end], h[:n], from_rows, rows, blocks[first:end])
         _advance(widths, blocks[first:end], c, out[first:end], cells[first:end])
         h, c = out[first:end], cells[first:end]
         going_on = sizes[t + 1] if t + 1 < sizes.shape[0] else 0
@@ -144,10 +153,10 @@ def _forward(
 
 
 @compiled
-def _step(widths: Any, matrices: Any, x: Any, h: Any, c: Any, next_h: Any, next_c: Any) -> None:
-    rows = np.empty((x.shape[0], matrices.shape[1]), x.dtype)
-    blocks = np.empty((x.shape[0], matrices.shape[0]), x.dtype)
-    read_rows(widths, x, h, matrices, rows, blocks)
+def _step(widths: Any, from_rows: Any, x: Any, h: Any, c: Any, next_h: Any, next_c: Any) -> None:
+    rows = space_for_rows(x.shape[0], x, widths)
+    blocks = np.empty((x.shape[0], GATES * h.shape[1]), x.dtype)
+    read_rows(widths, x, h, from_rows, rows, blocks)
     _advance(widths, blocks, c, next_h, next_c)
 
 

@@ -107,7 +107,7 @@ def train(
             checkpoints.summary = vaa
         own.append(checkpoints)  # before consolidation, which more steps do not start from
     if config.consolidate:
-        own.append(consolidation(task_of(model.get_env()), solved, config.seed))
+        own.append(consolidation(task_of(model.get_env()), solved, config))
     if bar is not None:
         own.append(bar)
     try:

@@ -3,12 +3,13 @@
 Makes a table of docs/benchmarks.md::
 
     python benchmarks/recall.py
-    python benchmarks/recall.py --n-cues 3 --n-symbols 4 --certify-steps 0
+    python benchmarks/recall.py --n-cues 3 --n-symbols 4 --total-timesteps 4000000 --certify-steps 0
     python benchmarks/recall.py --distractor noise --n-symbols 4 --delays 20 100
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 
@@ -20,9 +21,24 @@ from warmrl.envs.registration import make_task
 from warmrl.training import TrainConfig
 
 
+SEVERAL: dict[str, Any] = {
+    "gamma": 0.5,
+    "hidden_size": 128,
+    "solved_rollouts": 200,
+    "consolidation_noise": 0.05,
+    "consolidation_states": 256,
+    "consolidation_rate": 5e-3,
+}
+"""settings where several cues are to be kept apart: every answer is paid at once, and what is paid for
+the others is noise to it; and so many combinations crowd a network"""
+
+
 @dataclass
 class Recall(Study):
-    """Train on a range of short delays, with and without warm-up, and test on longer ones."""
+    """Train on a range of short delays, with and without warm-up, and test on longer ones.
+
+    Several cues have settings of their own.
+    """
 
     trained: tuple[int, int] = (1, 20)
     """Shortest and longest delay in training."""
@@ -70,6 +86,7 @@ class Recall(Study):
                     warmup=warmup,
                     total_timesteps=self.total_timesteps,
                     seed=seed,
+                    **(SEVERAL if self.n_cues > 1 else {}),
                 ),
                 self.delays,
                 self.certify_steps if self.distractor == "none" else 0,

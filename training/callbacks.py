@@ -4,7 +4,7 @@ import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from ..envs import MemoryTask
-from ..warmup import ConsolidationCallback, ConsolidationConfig
+from ..warmup import ConsolidationCallback
 from .config import TrainConfig
 
 SOLVED = 0.99
@@ -64,18 +64,18 @@ def stop_when_solved(config: TrainConfig) -> StopWhenSolved:
 
 
 def consolidation(
-    task: MemoryTask | None, solved: StopWhenSolved, seed: int
+    task: MemoryTask | None, solved: StopWhenSolved, config: TrainConfig
 ) -> ConsolidationCallback:
     """Consolidate when training ends, if the task is solved.
 
     :param task: the task, whose previous actions and rewards are nothing new to see; ``None`` for
         another's environment
     :param solved: knows whether the task is solved
-    :param seed: seed of what is drawn
+    :param config: the run
     """
     previous = task.n_actions + 1 if task is not None and task.observe_previous else 0
     return ConsolidationCallback(
-        ConsolidationConfig(seed=seed),
+        config.consolidation_config,
         watch=slice(previous, None),
         when=lambda: solved.solved_at is not None,
     )

@@ -22,7 +22,7 @@ from ..checks import (
 from ..command_line import Delays
 from ..envs import TASKS
 from ..envs.packages import wrapper_paths
-from ..warmup import LocalStabilityConfig, WarmupConfig
+from ..warmup import ConsolidationConfig, LocalStabilityConfig, WarmupConfig
 from ..warmup.drives import DRIVES
 
 STABILITY = "stability"
@@ -124,6 +124,12 @@ class TrainConfig:
     """Rollouts of that while; below 0.95 the task counts as not solved any more."""
     consolidate: bool = True
     """Whether, once solved, the states in which the agent waits are made attractors at the end."""
+    consolidation_noise: float = 0.2
+    """Noise on those states that has to die away; less where many memories crowd a network."""
+    consolidation_states: int = 64
+    """How many of those states are looked at, at most."""
+    consolidation_rate: float = 1e-3
+    """Step size of Adam meanwhile."""
     learning_rate: float = 2e-3
     """Step size of Adam."""
     n_steps: int = 128
@@ -171,16 +177,17 @@ class TrainConfig:
             *("n_envs", "hidden_size", "n_layers", "threads"),
             *("warmup_steps", "warmup_episodes", "warmup_episode_steps"),
             *("total_timesteps", "n_steps", "n_epochs", "n_minibatches", "eval_episodes"),
-            "checkpoint_rollouts",
+            *("checkpoint_rollouts", "consolidation_states"),
         )
         for name in at_least_one:
             check_integer(name, getattr(self, name), 1)
         for name in ("seed", "solved_rollouts"):
             check_integer(name, getattr(self, name), 0)
-        check_number("ent_coef", self.ent_coef, 0)
+        for name in ("ent_coef", "consolidation_noise"):
+            check_number(name, getattr(self, name), 0)
         for name in ("gamma", "gae_lambda"):
             check_number(name, getattr(self, name), 0, 1)
-        for name in ("learning_rate", "clip_range", "stability_radius"):
+        for name in ("learning_rate", "consolidation_rate", "clip_range", "stability_radius"):
             check_positive(name, getattr(self, name))
         if self.reward_scale is not None:
             check_positive("reward_scale", self.reward_scale)
@@ -253,6 +260,16 @@ class TrainConfig:
             radius = self.stability_radius
             return LocalStabilityConfig(time_radius=radius, depth_radius=radius, **shared)
         return WarmupConfig.suited(CELLS[self.cell].cell_state, drive=self.warmup, **shared)
+
+    @property
+    def consolidation_config(self) -> ConsolidationConfig:
+        """Settings of the consolidation."""
+        return ConsolidationConfig(
+            n_states=self.consolidation_states,
+            learning_rate=self.consolidation_rate,
+            noise=self.consolidation_noise,
+            seed=self.seed,
+        )
 
     @property
     def settings(self) -> dict[str, Any]:

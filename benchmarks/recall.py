@@ -20,7 +20,6 @@ from warmrl.command_line import one_line_errors, parse
 from warmrl.envs.registration import make_task
 from warmrl.training import TrainConfig
 
-
 SEVERAL: dict[str, Any] = {
     "gamma": 0.5,
     "hidden_size": 128,
@@ -29,8 +28,8 @@ SEVERAL: dict[str, Any] = {
     "consolidation_states": 256,
     "consolidation_rate": 5e-3,
 }
-"""settings where several cues are to be kept apart: every answer is paid at once, and what is paid for
-the others is noise to it; and so many combinations crowd a network"""
+"""settings for several cues: each answer is paid at once, and what is paid for the others is noise to
+it; and their combinations crowd a network"""
 
 
 @dataclass

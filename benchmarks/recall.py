@@ -28,8 +28,8 @@ SEVERAL: dict[str, Any] = {
     "consolidation_states": 256,
     "consolidation_rate": 5e-3,
 }
-"""settings for several cues: each answer is paid at once, and what is paid for the others is noise to
-it; and their combinations crowd a network"""
+"""settings for several cues: each answer is paid at once, and what is paid for the others is
+noise to it; and their combinations crowd a network"""
 
 
 @dataclass

@@ -251,3 +251,21 @@ def test_a_policy_of_any_size_is_saved_and_loaded(
         strict=True,
     ):
         np.testing.assert_array_equal(a, b)
+
+
+def test_adam_is_fused_unless_told_otherwise() -> None:
+    assert make_policy().optimizer.defaults["fused"] is True
+    plain = make_policy(optimizer_kwargs={"eps": 1e-4})
+    assert (plain.optimizer.defaults["fused"], plain.optimizer.defaults["eps"]) == (None, 1e-4)
+    other = make_policy(optimizer_class=torch.optim.SGD)
+    assert "fused" not in other.optimizer_kwargs
+
+
+def test_steps_of_a_fused_optimiser_are_counted() -> None:
+    policy = make_policy()
+    parameters = list(policy.parameters())
+    before = [p._version for p in parameters]
+    for p in parameters:
+        p.grad = torch.ones_like(p)
+    policy.optimizer.step()
+    assert all(p._version > v for p, v in zip(parameters, before, strict=True))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from warmrl.training import TrainConfig
-from warmrl.warmup import LocalStabilityConfig
+from warmrl.warmup import ConsolidationConfig, LocalStabilityConfig
 
 
 def test_tensorboard_is_asked_for_only_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +76,28 @@ def test_warmup_config() -> None:
     stability = TrainConfig(warmup="stability", stability_radius=0.5, seed=3).warmup_config
     expected = LocalStabilityConfig(n_steps=100, time_radius=0.5, depth_radius=0.5, seed=3)
     assert stability == expected
+
+
+def test_consolidation_config() -> None:
+    assert TrainConfig().consolidation_config == ConsolidationConfig()
+    config = TrainConfig(
+        consolidation_noise=0.05, consolidation_states=9, consolidation_rate=0.01, seed=3
+    )
+    expected = ConsolidationConfig(noise=0.05, n_states=9, learning_rate=0.01, seed=3)
+    assert config.consolidation_config == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("consolidation_noise", -0.1, "consolidation_noise=-0.1 must be a number of at least 0"),
+        ("consolidation_states", 0, "consolidation_states=0 must be at least 1"),
+        ("consolidation_rate", 0.0, "consolidation_rate=0.0 must be "),
+    ],
+)
+def test_a_consolidation_that_cannot_be_is_refused(field: str, value: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TrainConfig(**{field: value})
 
 
 def test_json_names_every_field() -> None:

@@ -12,7 +12,16 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .compiled import ONE, add, as_many_threads_as_torch, compiled, sigmoid, tanh
+from .compiled import (
+    ONE,
+    add,
+    apart,
+    as_many_threads_as_torch,
+    compiled,
+    sigmoid,
+    stretch,
+    tanh,
+)
 from .time_steps import backward_start, states_at_end
 
 
@@ -76,31 +85,41 @@ def _forward(sizes: Any, blocks: Any, h: Any, recurrent: Any, out: Any) -> None:
             np.dot(h[:n_rows], recurrent, products[:n_rows])
         else:
             for k in range(n_rows):
-                _of_own_unit(recurrent[:width], h[k], products[k, :width])
-                _of_own_unit(recurrent[width:], h[k], products[k, width:])
+                state = stretch(h, k, 0, width)
+                _of_own_unit(recurrent[:width], state, stretch(products, k, 0, width))
+                _of_own_unit(recurrent[width:], state, stretch(products, k, width, width))
         for k in range(n_rows):
-            block = blocks[row + k]
-            c, b, n = block[:width], block[width : 2 * width], block[2 * width :]
-            _modulate(c, b, products[k, :width], products[k, width:])
-            _renew(c, b, n, h[k], out[row + k])
+            c, b, n = _parts(blocks, row + k, width)
+            to_c, to_b = stretch(products, k, 0, width), stretch(products, k, width, width)
+            _modulate(c, b, to_c, to_b)
+            _renew(c, b, n, stretch(h, k, 0, width), stretch(out, row + k, 0, width))
         h = out[row : row + n_rows]
         row += n_rows
 
 
 @compiled
+def _parts(blocks: Any, row: Any, width: Any) -> Any:
+    return (
+        stretch(blocks, row, 0, width),
+        stretch(blocks, row, width, width),
+        stretch(blocks, row, 2 * width, width),
+    )
+
+
+@apart
 def _of_own_unit(weight: Any, h: Any, product: Any) -> None:
     for j in range(h.shape[0]):
         product[j] = weight[j] * h[j]
 
 
-@compiled
+@apart
 def _modulate(c: Any, b: Any, to_c: Any, to_b: Any) -> None:
     for j in range(c.shape[0]):
         c[j] = sigmoid(c[j] + to_c[j])
         b[j] = tanh(b[j] + to_b[j])
 
 
-@compiled
+@apart
 def _renew(c: Any, b: Any, n: Any, h: Any, next_h: Any) -> None:
     for j in range(c.shape[0]):
         new = tanh(n[j] + (ONE + b[j]) * h[j])
@@ -126,22 +145,26 @@ def _backward(
         n_rows = sizes[t]
         row -= n_rows
         for k in range(n_rows):
-            block, h, of_gate = blocks[row + k], before[row + k], of_gates[row + k]
-            c, b, n = block[:width], block[width : 2 * width], block[2 * width :]
-            of_c, of_b = of_gate[:width], of_gate[width:]
-            _back_to_candidate(c, n, h, of_out[row + k], of_h[k], of_c, of_n[row + k])
-            _back_to_feedback(b, h, of_n[row + k], of_h[k], of_b)
+            c, b, n = _parts(blocks, row + k, width)
+            h, of_state = stretch(before, row + k, 0, width), stretch(of_h, k, 0, width)
+            of_new = stretch(of_n, row + k, 0, width)
+            of_c = stretch(of_gates, row + k, 0, width)
+            of_next = stretch(of_out, row + k, 0, width)
+            _back_to_candidate(c, n, h, of_next, of_state, of_c, of_new)
+            _back_to_feedback(b, h, of_new, of_state, stretch(of_gates, row + k, width, width))
         if weight.ndim == 2:
             np.dot(of_gates[row : row + n_rows], weight, products[:n_rows])
             for k in range(n_rows):
-                add(of_h[k], products[k])
+                add(stretch(of_h, k, 0, width), stretch(products, k, 0, width))
         else:
             for k in range(n_rows):
-                _add_of_own_unit(weight[:width], of_gates[row + k, :width], of_h[k])
-                _add_of_own_unit(weight[width:], of_gates[row + k, width:], of_h[k])
+                of_state = stretch(of_h, k, 0, width)
+                for half in (0, width):
+                    of_gate = stretch(of_gates, row + k, half, width)
+                    _add_of_own_unit(weight[half : half + width], of_gate, of_state)
 
 
-@compiled
+@apart
 def _back_to_candidate(
     c: Any, n: Any, h: Any, of_out: Any, of_h: Any, of_c: Any, of_n: Any
 ) -> None:
@@ -152,14 +175,14 @@ def _back_to_candidate(
         of_h[j] = of_next * c[j]
 
 
-@compiled
+@apart
 def _back_to_feedback(b: Any, h: Any, of_n: Any, of_h: Any, of_b: Any) -> None:
     for j in range(b.shape[0]):
         of_b[j] = of_n[j] * h[j] * (ONE - b[j] * b[j])
         of_h[j] += of_n[j] * (ONE + b[j])
 
 
-@compiled
+@apart
 def _add_of_own_unit(weight: Any, of_gate: Any, of_h: Any) -> None:
     for j in range(of_h.shape[0]):
         of_h[j] += weight[j] * of_gate[j]

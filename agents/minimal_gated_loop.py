@@ -12,7 +12,16 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .compiled import ONE, add, add_and_squash, as_many_threads_as_torch, compiled, tanh
+from .compiled import (
+    ONE,
+    add,
+    add_and_squash,
+    apart,
+    as_many_threads_as_torch,
+    compiled,
+    stretch,
+    tanh,
+)
 from .time_steps import backward_start, states_at_end
 
 
@@ -62,27 +71,35 @@ class MGULoop(Function):
 @compiled
 def _forward(sizes: Any, f: Any, g: Any, h: Any, to_f: Any, to_g: Any, out: Any) -> None:
     products, kept = np.empty_like(h), np.empty_like(h)
+    width = h.shape[1]
     row = 0
     for t in range(sizes.shape[0]):
         n = sizes[t]
         np.dot(h[:n], to_f, products[:n])
         for k in range(n):
-            add_and_squash(f[row + k], products[k])
-            _keep(f[row + k], h[k], kept[k])
+            gate = stretch(f, row + k, 0, width)
+            add_and_squash(gate, stretch(products, k, 0, width))
+            _keep(gate, stretch(h, k, 0, width), stretch(kept, k, 0, width))
         np.dot(kept[:n], to_g, products[:n])
         for k in range(n):
-            _renew(f[row + k], g[row + k], products[k], h[k], out[row + k])
+            _renew(
+                stretch(f, row + k, 0, width),
+                stretch(g, row + k, 0, width),
+                stretch(products, k, 0, width),
+                stretch(h, k, 0, width),
+                stretch(out, row + k, 0, width),
+            )
         h = out[row : row + n]
         row += n
 
 
-@compiled
+@apart
 def _keep(f: Any, h: Any, kept: Any) -> None:
     for j in range(f.shape[0]):
         kept[j] = f[j] * h[j]
 
 
-@compiled
+@apart
 def _renew(f: Any, g: Any, product: Any, h: Any, next_h: Any) -> None:
     for j in range(f.shape[0]):
         new = tanh(g[j] + product[j])
@@ -104,22 +121,36 @@ def _backward(
     of_g: Any,
 ) -> None:
     products = np.empty_like(of_h)
+    width = of_h.shape[1]
     row = f.shape[0]
     for t in range(sizes.shape[0] - 1, -1, -1):
         n = sizes[t]
         row -= n
         for k in range(n):
-            j = row + k
-            _back_to_candidate(f[j], g[j], before[j], of_out[j], of_h[k], of_f[j], of_g[j])
+            _back_to_candidate(
+                stretch(f, row + k, 0, width),
+                stretch(g, row + k, 0, width),
+                stretch(before, row + k, 0, width),
+                stretch(of_out, row + k, 0, width),
+                stretch(of_h, k, 0, width),
+                stretch(of_f, row + k, 0, width),
+                stretch(of_g, row + k, 0, width),
+            )
         np.dot(of_g[row : row + n], to_g, products[:n])
         for k in range(n):
-            _back_to_gate(f[row + k], before[row + k], products[k], of_h[k], of_f[row + k])
+            _back_to_gate(
+                stretch(f, row + k, 0, width),
+                stretch(before, row + k, 0, width),
+                stretch(products, k, 0, width),
+                stretch(of_h, k, 0, width),
+                stretch(of_f, row + k, 0, width),
+            )
         np.dot(of_f[row : row + n], to_f, products[:n])
         for k in range(n):
-            add(of_h[k], products[k])
+            add(stretch(of_h, k, 0, width), stretch(products, k, 0, width))
 
 
-@compiled
+@apart
 def _back_to_candidate(
     f: Any, g: Any, h: Any, of_out: Any, of_h: Any, of_f: Any, of_g: Any
 ) -> None:
@@ -130,7 +161,7 @@ def _back_to_candidate(
         of_h[j] = of_next * (ONE - f[j])
 
 
-@compiled
+@apart
 def _back_to_gate(f: Any, h: Any, of_kept: Any, of_h: Any, of_f: Any) -> None:
     for j in range(f.shape[0]):
         of_f[j] = (of_f[j] + of_kept[j] * h[j]) * f[j] * (ONE - f[j])

@@ -43,7 +43,14 @@ LIBRARIES = (
 )
 COMPILED = tuple(
     f"agents/{name}.py"
-    for name in ("compiled", "gru_loop", "lstm_loop", "minimal_gated_loop", "bistable_loop")
+    for name in (
+        "affine",
+        "compiled",
+        "gru_loop",
+        "lstm_loop",
+        "minimal_gated_loop",
+        "bistable_loop",
+    )
 )
 
 

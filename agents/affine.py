@@ -16,8 +16,8 @@ from torch.nn import functional as F
 from .compiled import (
     add_product,
     add_transposed_product,
-    apart,
-    compiled,
+    copy_rows,
+    inner,
     put_product,
     stretch,
 )
@@ -60,7 +60,7 @@ def unstacked(
     return found
 
 
-@compiled
+@inner
 def gates_of(k: Any, at: Any, width: Any, blocks: Any) -> Any:
     """The four parts of a cell's block in row k, of a cell whose states begin at a column."""
     first = GATES * at
@@ -72,7 +72,7 @@ def gates_of(k: Any, at: Any, width: Any, blocks: Any) -> Any:
     )
 
 
-@compiled
+@inner
 def read_rows(widths: Any, x: Any, h: Any, matrices: Any, rows: Any, blocks: Any) -> None:
     """Write the blocks of a step.
 
@@ -94,19 +94,22 @@ def read_rows(widths: Any, x: Any, h: Any, matrices: Any, rows: Any, blocks: Any
         first += n_read
 
 
-@compiled
+@inner
 def space_for_rows(n: Any, x: Any, widths: Any) -> Any:
     """Space for n rows of any of the cells."""
-    return np.empty((n, x.shape[1] + 1 + widths.max()), x.dtype)
+    widest = 0
+    for width in widths:
+        widest = max(widest, width)
+    return np.empty((n, x.shape[1] + 1 + widest), x.dtype)
 
 
-@compiled
+@inner
 def rows_at_once(sizes: Any) -> Any:
     """Of how many rows gradients are added up: of one step at least, and while in the cache."""
     return max(ROWS, sizes[0])
 
 
-@compiled
+@inner
 def add_up(
     widths: Any,
     x: Any,
@@ -139,16 +142,10 @@ def add_up(
         at += width
 
 
-@compiled
+@inner
 def _write_rows(x: Any, h: Any, rows: Any) -> None:
-    n_inputs, width = x.shape[1], h.shape[1]
+    n_inputs = x.shape[1]
+    copy_rows(x, rows[:, :n_inputs])
     for k in range(x.shape[0]):
-        _copy(stretch(x, k, 0, n_inputs), stretch(rows, k, 0, n_inputs))
         rows[k, n_inputs] = 1
-        _copy(stretch(h, k, 0, width), stretch(rows, k, n_inputs + 1, width))
-
-
-@apart
-def _copy(values: Any, to: Any) -> None:
-    for j in range(values.shape[0]):
-        to[j] = values[j]
+    copy_rows(h, rows[:, n_inputs + 1 :])

@@ -18,6 +18,7 @@ from .compiled import (
     apart,
     as_many_threads_as_torch,
     compiled,
+    inner,
     sigmoid,
     stretch,
     tanh,
@@ -97,7 +98,7 @@ def _forward(sizes: Any, blocks: Any, h: Any, recurrent: Any, out: Any) -> None:
         row += n_rows
 
 
-@compiled
+@inner
 def _parts(blocks: Any, row: Any, width: Any) -> Any:
     return (
         stretch(blocks, row, 0, width),

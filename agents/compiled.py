@@ -48,8 +48,10 @@ _settings = partial(
     fastmath={"contract", "nsz", "arcp"},
     boundscheck=False,
 )
+_inner = partial(_settings, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 compiled = _settings()
-apart = _settings(pipeline_class=Apart)
+inner = _inner()  # what compiled functions call, and Python never
+apart = _inner(pipeline_class=Apart)
 
 cgutils: Any = _cgutils
 
@@ -128,13 +130,13 @@ def _stretch(_: Any, array: Any, row: Any, start: Any, n: Any) -> Any:  # noqa: 
 stretch: Any = intrinsic(_stretch)
 
 
-@compiled
+@inner
 def sigmoid(x: Any) -> Any:
     """The logistic function."""
     return ONE / (ONE + exp(-x))
 
 
-@compiled
+@inner
 def tanh(x: Any) -> Any:
     """The hyperbolic tangent."""
     return ONE - TWO / (ONE + exp(TWO * x))
@@ -159,6 +161,23 @@ def tanh_of(x: Any, squashed: Any) -> None:
     """Write hyperbolic tangents elsewhere."""
     for j in range(x.shape[0]):
         squashed[j] = tanh(x[j])
+
+
+@apart
+def _copy(values: Any, to: Any) -> None:
+    for j in range(values.shape[0]):
+        to[j] = values[j]
+
+
+@inner
+def copy_rows(values: Any, to: Any) -> None:
+    """Copy rows; an assignment takes seconds to compile, for what it would say if it failed.
+
+    :param values: [n, m], rows contiguous like those of the other
+    :param to: [n, m]
+    """
+    for k in range(values.shape[0]):
+        _copy(stretch(values, k, 0, values.shape[1]), stretch(to, k, 0, values.shape[1]))
 
 
 @apart
@@ -221,17 +240,18 @@ add_transposed_product = _product("add_transposed_product", 1, transposed=True) 
 FEW = 8  # rows up to which the routine would take longer to arrange b than to multiply
 
 
-@compiled
+@inner
 def put_product(a: Any, b: Any, c: Any) -> None:
     """``c = a @ b``; see :func:`add_product`."""
     if a.shape[0] > FEW:
         _put_large_product(a, b, c)
     else:
-        c[:] = 0
+        for k in range(c.shape[0]):
+            _clear(stretch(c, k, 0, c.shape[1]))
         _add_small_product(a, b, c)
 
 
-@compiled
+@inner
 def add_product(a: Any, b: Any, c: Any) -> None:
     """``c += a @ b``, of any number of rows.
 
@@ -245,7 +265,7 @@ def add_product(a: Any, b: Any, c: Any) -> None:
         _add_small_product(a, b, c)
 
 
-@compiled
+@inner
 def _add_small_product(a: Any, b: Any, c: Any) -> None:
     width = c.shape[1]
     in_fours = a.shape[1] - a.shape[1] % 4
@@ -265,6 +285,12 @@ def _add_small_product(a: Any, b: Any, c: Any) -> None:
             )
         for i in range(in_fours, a.shape[1]):
             _add_one(total, a[k, i], stretch(b, i, 0, width))
+
+
+@apart
+def _clear(values: Any) -> None:
+    for j in range(values.shape[0]):
+        values[j] = 0
 
 
 @apart

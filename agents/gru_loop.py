@@ -30,6 +30,8 @@ from .compiled import (
     apart,
     as_many_threads_as_torch,
     compiled,
+    copy_rows,
+    inner,
     squash,
     stretch,
     tanh,
@@ -139,8 +141,7 @@ def _forward(
         _advance(widths, blocks[first:end], h, out[first:end])
         h = out[first:end]
         going_on = sizes[t + 1] if t + 1 < sizes.shape[0] else 0
-        for k in range(going_on, n):
-            last[k] = h[k]
+        copy_rows(h[going_on:], last[going_on:n])
         first = end
 
 
@@ -152,7 +153,7 @@ def _step(widths: Any, from_rows: Any, x: Any, h: Any, next_h: Any) -> None:
     _advance(widths, blocks, h, next_h)
 
 
-@compiled
+@inner
 def _advance(widths: Any, blocks: Any, h: Any, next_h: Any) -> None:
     for k in range(blocks.shape[0]):
         at = 0
@@ -187,7 +188,7 @@ def _backward(
         first -= n
         free -= n
         h = out[first - sizes[t - 1] : first] if t > 0 else first_h
-        before[free : free + n] = h[:n]
+        copy_rows(h[:n], before[free : free + n])
         at = 0
         for width in widths:
             for k in range(n):

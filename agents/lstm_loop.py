@@ -30,6 +30,8 @@ from .compiled import (
     apart,
     as_many_threads_as_torch,
     compiled,
+    copy_rows,
+    inner,
     put_product,
     squash,
     stretch,
@@ -147,8 +149,8 @@ def _forward(
         _advance(widths, blocks[first:end], c, out[first:end], cells[first:end])
         h, c = out[first:end], cells[first:end]
         going_on = sizes[t + 1] if t + 1 < sizes.shape[0] else 0
-        for k in range(going_on, n):
-            last_h[k], last_c[k] = h[k], c[k]
+        copy_rows(h[going_on:], last_h[going_on:n])
+        copy_rows(c[going_on:], last_c[going_on:n])
         first = end
 
 
@@ -160,7 +162,7 @@ def _step(widths: Any, from_rows: Any, x: Any, h: Any, c: Any, next_h: Any, next
     _advance(widths, blocks, c, next_h, next_c)
 
 
-@compiled
+@inner
 def _advance(widths: Any, blocks: Any, c: Any, next_h: Any, next_c: Any) -> None:
     for k in range(blocks.shape[0]):
         squash(stretch(blocks, k, 0, blocks.shape[1]))
@@ -214,7 +216,7 @@ def _backward(
         h, c = first_h, first_c
         if t > 0:
             h, c = out[first - sizes[t - 1] : first], cells[first - sizes[t - 1] : first]
-        before[free : free + n] = h[:n]
+        copy_rows(h[:n], before[free : free + n])
         at = 0
         for width in widths:
             for k in range(n):

@@ -13,14 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .compiled import (
-    add_product,
-    add_transposed_product,
-    copy_rows,
-    inner,
-    put_product,
-    stretch,
-)
+from .compiled import copy_rows, inner, stretch
+from .products import add_product, add_transposed_product, put_product
 
 ROWS = 256  # of gradients that stay in the cache, about
 GATES = 4

@@ -26,7 +26,6 @@ from .affine import (
 from .compiled import (
     ONE,
     add,
-    add_product,
     apart,
     as_many_threads_as_torch,
     compiled,
@@ -36,6 +35,7 @@ from .compiled import (
     stretch,
     tanh,
 )
+from .products import add_product
 
 
 class GRULoop(Function):

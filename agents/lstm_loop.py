@@ -32,11 +32,11 @@ from .compiled import (
     compiled,
     copy_rows,
     inner,
-    put_product,
     squash,
     stretch,
     tanh_of,
 )
+from .products import put_product
 
 
 class LSTMLoop(Function):

@@ -8,15 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from warmrl.agents.compiled import (
-    FEW,
-    add_product,
-    add_transposed_product,
-    apart,
-    compiled,
-    put_product,
-    stretch,
-)
+from warmrl.agents.compiled import apart, compiled, stretch
+from warmrl.agents.products import FEW, add_product, add_transposed_product, put_product
 
 sizes = st.integers(1, FEW + 5)
 dtypes = st.sampled_from([np.float32, np.float64])

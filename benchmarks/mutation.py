@@ -46,6 +46,7 @@ COMPILED = tuple(
     for name in (
         "affine",
         "compiled",
+        "products",
         "gru_loop",
         "lstm_loop",
         "minimal_gated_loop",

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from warmrl.training import callbacks
+from warmrl.training import callbacks, config
 from warmrl.training.checkpoint_file import read_checkpoint
 from warmrl.training.checkpoints import checkpoint_path, latest_checkpoint
 from warmrl.warmup import ConsolidationConfig
@@ -68,5 +68,5 @@ def solve(put: Callable[[object, str, object], None] = setattr) -> None:
     :param put: pytest's ``setattr``, say, which undoes it
     """
     brief = partial(ConsolidationConfig, n_rounds=2, n_steps=3, rest_speed=1e-30)
-    put(callbacks, "ConsolidationConfig", brief)
+    put(config, "ConsolidationConfig", brief)
     put(callbacks, "success_rate", lambda callback: float(callback.num_timesteps >= 64))

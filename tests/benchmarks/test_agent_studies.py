@@ -22,6 +22,7 @@ from warmrl.benchmarks.direct import Direct
 from warmrl.benchmarks.direct import main as direct
 from warmrl.benchmarks.horizon import CERTIFY_STEPS, Horizon, draw
 from warmrl.benchmarks.horizon import main as horizon
+from warmrl.benchmarks.other_packages import OtherPackages
 from warmrl.benchmarks.recall import Recall
 from warmrl.benchmarks.recall import main as recall
 from warmrl.benchmarks.study import run_study
@@ -60,7 +61,11 @@ PUBLISHED: list[tuple[str, list[AgentJob]]] = [
         ).jobs(),
     ),
     ("initialisation", initialisation.Initialisation().jobs()),
-    ("paper", paper.Paper().jobs(20) + paper.Paper(cells=("gru", "lstm")).jobs(100)),
+    ("paper", paper.Paper().jobs(20) + paper.Paper().jobs(100)),
+    (
+        "other_packages",
+        OtherPackages(envs=("popgym-RepeatFirstEasy-v0",), cells=("gru", "lstm"), seeds=10).jobs(),
+    ),
     ("recall", Recall(warmups=("frame",)).jobs()),
     (
         "recall",

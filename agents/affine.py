@@ -26,32 +26,22 @@ def stacked(matrices: Sequence[Tensor]) -> Tensor:
     return torch.cat([F.pad(matrix, (0, widest - matrix.shape[1])) for matrix in matrices])
 
 
-def transposed(matrices: Tensor, widths: Sequence[int], n_inputs: int) -> Tensor:
-    """Stacked matrices [4w, I + 1 + w], each of them transposed."""
-    ends = zip(widths, accumulate(widths), strict=True)
-    return stacked(
-        [
-            matrices[GATES * (end - width) : GATES * end, : n_inputs + 1 + width].t()
-            for width, end in ends
-        ]
-    )
-
-
-def unstacked(
-    matrices: Tensor, widths: Sequence[int], n_inputs: int
-) -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Weights of inputs [4w, I], biases [4w] and recurrent weights [4w, w] of each cell.
+def unstacked(matrices: Tensor, widths: Sequence[int], n_inputs: int) -> list[Tensor]:
+    """The matrix of each cell [4w, I + 1 + w].
 
     :param matrices: stacked
     :param widths: w of each
     :param n_inputs: I
     """
-    found = []
-    for width, end in zip(widths, accumulate(widths), strict=True):
-        own = matrices[GATES * (end - width) : GATES * end]
-        recurrent = own[:, n_inputs + 1 : n_inputs + 1 + width]
-        found.append((own[:, :n_inputs], own[:, n_inputs], recurrent))
-    return found
+    ends = zip(widths, accumulate(widths), strict=True)
+    return [
+        matrices[GATES * (end - width) : GATES * end, : n_inputs + 1 + width] for width, end in ends
+    ]
+
+
+def transposed(matrices: Tensor, widths: Sequence[int], n_inputs: int) -> Tensor:
+    """Stacked matrices, each of them transposed; see :func:`unstacked`."""
+    return stacked([matrix.t() for matrix in unstacked(matrices, widths, n_inputs)])
 
 
 @inner

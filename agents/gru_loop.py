@@ -36,6 +36,7 @@ from .compiled import (
     tanh,
 )
 from .products import add_product
+from .time_steps import to_be_read, to_be_written
 
 
 class GRULoop(Function):
@@ -73,16 +74,18 @@ class GRULoop(Function):
     def backward(ctx: Any, of_out: Tensor | None, of_last: Tensor | None) -> tuple[Any, ...]:
         """Gradients with respect to all inputs of :meth:`forward`."""
         x, matrices, h, _, out = ctx.saved_tensors
-        of_h = torch.zeros_like(h) if of_last is None else of_last.clone()
-        of_out = torch.zeros_like(out) if of_out is None else of_out.contiguous()
+        of_h, of_out = to_be_written(of_last, h), to_be_read(of_out, out)
         of_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else x[:0]
         of_matrices = torch.zeros_like(matrices)
         arrays = (*ctx.saved_tensors, of_out, of_h, of_matrices, of_x)
         with as_many_threads_as_torch():
             _backward(np.asarray(ctx.sizes), np.asarray(ctx.widths), *(a.numpy() for a in arrays))
         of_weights: list[Tensor] = []
-        for of_w, of_bias, of_u in unstacked(of_matrices, ctx.widths, x.shape[1]):
-            width = of_u.shape[1]
+        n_inputs = x.shape[1]
+        for width, own in zip(
+            ctx.widths, unstacked(of_matrices, ctx.widths, n_inputs), strict=True
+        ):
+            of_w, of_bias, of_u = own[:, :n_inputs], own[:, n_inputs], own[:, n_inputs + 1 :]
             kept = torch.cat((of_w[: 2 * width], of_w[3 * width :]))
             of_bias_ih = torch.cat((of_bias[: 2 * width], of_bias[3 * width :]))
             of_weights += kept, of_u[: 3 * width], of_bias_ih, of_bias[: 3 * width]

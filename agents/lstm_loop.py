@@ -37,6 +37,7 @@ from .compiled import (
     tanh_of,
 )
 from .products import put_product
+from .time_steps import to_be_read, to_be_written
 
 
 class LSTMLoop(Function):
@@ -81,17 +82,18 @@ class LSTMLoop(Function):
     ) -> tuple[Any, ...]:
         """Gradients with respect to all inputs of :meth:`forward`."""
         x, matrices, h, c, _, out, _ = ctx.saved_tensors
-        of_h = torch.zeros_like(h) if of_last_h is None else of_last_h.clone()
-        of_c = torch.zeros_like(c) if of_last_c is None else of_last_c.clone()
-        of_out = torch.zeros_like(out) if of_out is None else of_out.contiguous()
+        of_h, of_c = to_be_written(of_last_h, h), to_be_written(of_last_c, c)
+        of_out = to_be_read(of_out, out)
         of_x = torch.zeros_like(x) if ctx.needs_input_grad[0] else x[:0]
         of_matrices = torch.zeros_like(matrices)
         arrays = (*ctx.saved_tensors, of_out, of_h, of_c, of_matrices, of_x)
         with as_many_threads_as_torch():
             _backward(np.asarray(ctx.sizes), np.asarray(ctx.widths), *(a.numpy() for a in arrays))
         of_weights: list[Tensor] = []
-        for of_w, of_bias, of_u in unstacked(of_matrices, ctx.widths, x.shape[1]):
-            of_weights += of_w, of_u, of_bias, of_bias
+        n_inputs = x.shape[1]
+        for own in unstacked(of_matrices, ctx.widths, n_inputs):
+            of_bias = own[:, n_inputs]
+            of_weights += own[:, :n_inputs], own[:, n_inputs + 1 :], of_bias, of_bias
         return of_x if ctx.needs_input_grad[0] else None, of_h, of_c, None, *of_weights
 
 

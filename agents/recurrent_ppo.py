@@ -96,6 +96,11 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         if self.seed is not None:
             check_integer("seed", self.seed, 0)
 
+    def learn(self, *args: Any, **kwargs: Any) -> Any:
+        """Train as sb3-contrib's does; threads of compiled loops are limited once, not each time."""
+        with as_many_threads_as_torch():
+            return super().learn(*args, **kwargs)
+
     def collect_rollouts(
         self,
         env: VecEnv,
@@ -115,16 +120,6 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         """
         if self._last_obs is None:
             raise ValueError("there is no last observation; call learn()")
-        with as_many_threads_as_torch():
-            return self._collect(env, callback, rollout_buffer, n_rollout_steps)
-
-    def _collect(
-        self,
-        env: VecEnv,
-        callback: BaseCallback,
-        rollout_buffer: SequenceBuffer,
-        n_rollout_steps: int,
-    ) -> bool:
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
         rollout_buffer.start(self._last_lstm_states)
@@ -209,8 +204,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         )
         passes: list[list[Losses]] = []
         for epoch in range(self.n_epochs):
-            with as_many_threads_as_torch():
-                passes.append(list(self._descend(loss)))
+            passes.append(list(self._descend(loss)))
             self._n_updates += 1
             if self._too_far(passes[-1][-1]):
                 if self.verbose >= 1:

@@ -33,6 +33,16 @@ def states_at_end(after: Tensor, sizes: Sequence[int]) -> Tensor:
     return after.index_select(0, torch.from_numpy(rows).to(after.device))
 
 
+def to_be_written(gradient: Tensor | None, like: Tensor) -> Tensor:
+    """The gradient with respect to a tensor, as a copy; zeros if there is none."""
+    return torch.zeros_like(like) if gradient is None else gradient.clone()
+
+
+def to_be_read(gradient: Tensor | None, like: Tensor) -> Tensor:
+    """The gradient with respect to a tensor, contiguous; zeros if there is none."""
+    return torch.zeros_like(like) if gradient is None else gradient.contiguous()
+
+
 def backward_start(
     h: Tensor, out: Tensor, of_out: Tensor | None, of_last: Tensor | None, sizes: Sequence[int]
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -47,7 +57,7 @@ def backward_start(
         before each step [sum of sizes, H]
     """
     return (
-        torch.zeros_like(h) if of_last is None else of_last.clone(),
-        torch.zeros_like(out) if of_out is None else of_out.contiguous(),
+        to_be_written(of_last, h),
+        to_be_read(of_out, out),
         states_before(h, out, sizes),
     )

@@ -97,7 +97,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             check_integer("seed", self.seed, 0)
 
     def learn(self, *args: Any, **kwargs: Any) -> Any:
-        """Train as sb3-contrib's does; threads of compiled loops are limited once, not each time."""
+        """Train as sb3-contrib's does; threads of compiled loops are limited once for all."""
         with as_many_threads_as_torch():
             return super().learn(*args, **kwargs)
 

@@ -77,11 +77,11 @@ class ConsolidationCallback(BaseCallback):
     was learned on short delays may drift away on long ones. It takes the states in which waits of
     the last rollout ended, those at least half as long as is usual there. In each round it holds
     their inputs to see where the states are led, for longer from round to round: that becomes the
-    goal of each, unless it slips away, and a descent on :func:`rest_loss` draws noisy states back
-    to their goals, until all are at rest. An anchor holds the behaviour: the mean square change of
-    the log-probabilities of all actions of that rollout. Only the parameters of the recurrent
-    layers change. It needs no further environment steps, and works with sb3-contrib's
-    ``RecurrentPPO`` too.
+    goal of each, unless it slips away, and a descent on :func:`rest_loss` draws noisy states, of
+    the goals and of the ways there, to their goals, until all are at rest. An anchor holds the
+    behaviour: the mean square change of the log-probabilities of all actions of that rollout. Only
+    the parameters of the recurrent layers change. It needs no further environment steps, and works
+    with sb3-contrib's ``RecurrentPPO`` too.
 
     :param config: settings
     :param watch: which elements of an observation, flattened, tell whether anything new is seen;
@@ -185,10 +185,11 @@ class ConsolidationCallback(BaseCallback):
         return trunks
 
     def _rest(self, trunks: list[Resting], generator: torch.Generator) -> Tensor:
-        """How far noisy states end from their goals."""
+        """How far noisy states, of goals and of the ways there, end from the goals."""
         config = self.config
         n, device = len(trunks[0].x), trunks[0].x.device
         drawn = torch.randint(n, (config.batch_size,), generator=generator).to(device)
+        when = torch.rand(config.batch_size, generator=generator).to(device)
         u = float(torch.rand((), generator=generator))
         n_drift = int((config.max_drift_steps + 1) ** u) - 1
         n_hold = 1 + int(torch.randint(config.max_hold_steps, (), generator=generator))
@@ -196,7 +197,8 @@ class ConsolidationCallback(BaseCallback):
         for trunk in trunks:
             layers, _, width = trunk.start[0].shape
             noise = torch.randn(layers, config.batch_size, width, generator=generator)
-            total = total + trunk.loss(drawn, config.noise * noise.to(device), n_drift, n_hold)
+            off = config.noise * noise.to(device)
+            total = total + trunk.loss(drawn, when, off, n_drift, n_hold)
         return total
 
 

@@ -1,9 +1,13 @@
 """States at rest: where they are led while an input is held, and how far off others end."""
 
+from typing import NamedTuple
+
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 CHUNK = 500  # steps for which an input is held at once
+STAGES = 8  # moments at which states are looked at on their way
 
 
 def rest_loss(
@@ -35,6 +39,17 @@ def rest_loss(
     return off
 
 
+class Ways(NamedTuple):
+    """Where S states have been at P moments while an input was held."""
+
+    h: Tensor
+    """hidden states [P, layers, S, H]"""
+    c: Tensor
+    """cell states [P, layers, S, H]"""
+    near: Tensor
+    """whether that was near the goal, or the first of all [P, S]"""
+
+
 class Resting:
     """States of a recurrent network that are to rest, each under an input that is held.
 
@@ -49,6 +64,8 @@ class Resting:
         self.start = start
         self.goal: tuple[Tensor, Tensor] | None = None
         """where each has been led so far, and should rest [layers, S, H]"""
+        self.ways: Ways | None = None
+        """where each has been on its last way"""
 
     @torch.no_grad()
     def flow(self, n_steps: int, max_slip: float) -> tuple[int, float]:
@@ -61,15 +78,23 @@ class Resting:
         :param max_slip: of the hidden state
         :return: how many states slipped, and the largest change in the last step
         """
-        before = self._hold(self.start, n_steps - 1)
-        h, c = self._hold(before, 1)
-        speed = max((h - before[0]).abs().max(), (c.tanh() - before[1].tanh()).abs().max()).item()
-        if self.goal is None:
-            self.goal = h, c
-            return 0, speed
-        slip = (h - self.goal[0]).square().mean((0, 2)).sqrt() > max_slip  # (S,)
-        keep = slip[None, :, None]
-        self.goal = torch.where(keep, self.goal[0], h), torch.where(keep, self.goal[1], c)
+        stages = np.unique(np.geomspace(1, n_steps - 1, STAGES).round().astype(int)).tolist()
+        way = [self.start]
+        for before, stage in zip([0, *stages], stages, strict=False):
+            way.append(self._hold(way[-1], stage - before))
+        h, c = self._hold(way[-1], 1)
+        last_h, last_c = way[-1]
+        speed = max((h - last_h).abs().max(), (c.tanh() - last_c.tanh()).abs().max()).item()
+        slip = torch.zeros(len(self.x), dtype=torch.bool, device=h.device)
+        if self.goal is not None:
+            slip = _distance(h, self.goal[0]) > max_slip  # (S,)
+            keep = slip[None, :, None]
+            h, c = torch.where(keep, self.goal[0], h), torch.where(keep, self.goal[1], c)
+        self.goal = h, c
+        all_h, all_c = (torch.stack(parts) for parts in zip(*way, strict=True))
+        near = _distance(all_h, h) <= max_slip
+        near[0] = True
+        self.ways = Ways(all_h, all_c, near)
         return int(slip.sum()), speed
 
     def _hold(self, state: tuple[Tensor, Tensor], n_steps: int) -> tuple[Tensor, Tensor]:
@@ -78,12 +103,28 @@ class Resting:
             _, state = self.rnn(self.x.expand(n, *self.x.shape).contiguous(), state)
         return state
 
-    def loss(self, drawn: Tensor, off: Tensor, n_drift: int, n_hold: int) -> Tensor:
-        """How far some of the states, begun off their goals, end from them; :func:`rest_loss`.
+    def loss(self, drawn: Tensor, when: Tensor, off: Tensor, n_drift: int, n_hold: int) -> Tensor:
+        """How far some of the states end from their goals; :func:`rest_loss`.
+
+        They begin off their goals, or off where they were on the way there, if that was near.
 
         :param drawn: which states [B]
-        :param off: how far h begins off its goal [layers, B, H]
+        :param when: where each begins, from 0 to 1 [B]: the moments of its way from 0 to 1/2, its
+            goal from there on
+        :param off: how far off that h begins [layers, B, H]
         """
         assert self.goal is not None
-        h, c = (part[:, drawn] for part in self.goal)
-        return rest_loss(self.rnn, self.x[drawn], (h + off, c), (h, c), n_drift, n_hold)
+        assert self.ways is not None
+        goal_h, goal_c = (part[:, drawn] for part in self.goal)
+        near = self.ways.near[:, drawn]  # (P, B)
+        place = (2 * when * near.sum(0)).long()
+        moment = ((near.cumsum(0) - 1 == place) & near).long().argmax(0)
+        h, c = (part[moment, :, drawn].transpose(0, 1) for part in self.ways[:2])
+        there = (when >= 1 / 2)[None, :, None]
+        start = torch.where(there, goal_h, h) + off, torch.where(there, goal_c, c)
+        return rest_loss(self.rnn, self.x[drawn], start, (goal_h, goal_c), n_drift, n_hold)
+
+
+def _distance(h: Tensor, goal: Tensor) -> Tensor:
+    """Root mean square over units between states [..., layers, S, H]: [..., S]."""
+    return (h - goal).square().mean((-3, -1)).sqrt()

@@ -17,7 +17,7 @@ from warmrl.agents import CELLS, MlpRnnPolicy, MultiInputRnnPolicy, RecurrentPPO
 from warmrl.envs import make_vec_env
 from warmrl.warmup import ConsolidationCallback, ConsolidationConfig
 from warmrl.warmup.consolidation import _log_probs
-from warmrl.warmup.resting import Resting
+from warmrl.warmup.resting import Resting, Ways
 from warmrl.warmup.waits import Waiting
 
 SMALL: dict[str, Any] = {"n_steps": 16, "batch_size": 32, "n_epochs": 1, "seed": 0, "device": "cpu"}
@@ -129,6 +129,7 @@ def test_it_ends_when_all_is_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
         assert max_slip == 0.5
         rounds.append(n_steps)
         _.goal = _.start
+        _.ways = Ways(_.start[0][None], _.start[1][None], torch.ones(1, len(_.x), dtype=torch.bool))
         return (1, 0.0) if len(rounds) == 2 else (0, 1.0 if len(rounds) == 3 else 1e-9)
 
     monkeypatch.setattr(Resting, "flow", flow)

@@ -86,6 +86,26 @@ def test_inputs_are_held_for_as_long_as_is_said() -> None:
 def test_the_loss_is_of_the_states_drawn() -> None:
     states = Resting(Halving(), torch.zeros(3, 1), at(8.0, 4.0, -4.0))
     states.flow(2, max_slip=0.1)  # 2, 1, -1
-    off = torch.tensor([[[1.0], [0.0]]])
-    loss = states.loss(torch.tensor([2, 0]), off, n_drift=0, n_hold=1)
+    off, goals = torch.tensor([[[1.0], [0.0]]]), torch.ones(2)
+    loss = states.loss(torch.tensor([2, 0]), goals, off, n_drift=0, n_hold=1)
     assert loss.item() == pytest.approx(((0 / 2 + 1) ** 2 + (2 / 2 - 2) ** 2) / 2)
+
+
+@pytest.mark.parametrize(
+    ("when", "begin"), [(0.0, 8.0), (0.2, 8.0), (0.3, 1.0), (0.49, 1.0), (0.5, 0.5), (0.99, 0.5)]
+)
+def test_the_loss_is_of_the_ways_too(when: float, begin: float) -> None:
+    """From 8 over 4, 2 and 1 to 0.5: of these the start counts always, and 1 is near enough."""
+    states = Resting(Halving(), torch.zeros(1, 1), at(8.0))
+    states.flow(4, max_slip=0.6)
+    loss = states.loss(torch.tensor([0]), torch.tensor([when]), torch.tensor([[[0.0]]]), 0, 1)
+    assert loss.item() == pytest.approx((begin / 2 - 0.5) ** 2)
+
+
+def test_a_way_that_slips_counts_while_it_is_near() -> None:
+    states = Resting(Halving(), torch.zeros(1, 1), at(8.0))
+    states.flow(3, max_slip=0.1)  # to 1
+    assert states.flow(4, max_slip=0.4) == (1, 0.5)  # over 4, 2 and 1 to 0.5
+    assert states.ways is not None
+    assert states.ways.h.flatten().tolist() == [8.0, 4.0, 2.0, 1.0]
+    assert states.ways.near.flatten().tolist() == [True, False, False, True]

@@ -78,10 +78,10 @@ class ConsolidationCallback(BaseCallback):
     the last rollout ended, those at least half as long as is usual there. In each round it holds
     their inputs to see where the states are led, for longer from round to round: that becomes the
     goal of each, unless it slips away, and a descent on :func:`rest_loss` draws noisy states, of
-    the goals and of the ways there, to their goals, until all are at rest. An anchor holds the
-    behaviour: the mean square change of the log-probabilities of all actions of that rollout. Only
-    the parameters of the recurrent layers change. It needs no further environment steps, and works
-    with sb3-contrib's ``RecurrentPPO`` too.
+    the goals and of the ends of the ways there, to their goals, until all are at rest. An anchor
+    holds the behaviour: the mean square change of the log-probabilities of all actions of that
+    rollout. Only the parameters of the recurrent layers change. It needs no further environment
+    steps, and works with sb3-contrib's ``RecurrentPPO`` too.
 
     :param config: settings
     :param watch: which elements of an observation, flattened, tell whether anything new is seen;
@@ -154,7 +154,7 @@ class ConsolidationCallback(BaseCallback):
         with restored_on_error(parameters), training_mode(policy, True), torch.enable_grad():
             for number in range(config.n_rounds):
                 n_flow = int(config.flow_steps * config.flow_growth**number)
-                flows = [trunk.flow(n_flow, config.max_slip) for trunk in trunks]
+                flows = [trunk.flow(n_flow, config.max_slip, config.noise) for trunk in trunks]
                 if number and all(n == 0 and speed < config.rest_speed for n, speed in flows):
                     break
                 optimiser = torch.optim.Adam(parameters, lr=learning_rate)

@@ -47,7 +47,7 @@ class Ways(NamedTuple):
     c: Tensor
     """cell states [P, layers, S, H]"""
     near: Tensor
-    """whether that was near the goal, or the first of all [P, S]"""
+    """whether that was near the goal, which the last is always [P, S]"""
 
 
 class Resting:
@@ -68,7 +68,7 @@ class Resting:
         """where each has been on its last way"""
 
     @torch.no_grad()
-    def flow(self, n_steps: int, max_slip: float) -> tuple[int, float]:
+    def flow(self, n_steps: int, max_slip: float, reach: float) -> tuple[int, float]:
         """Lead the states to where holding the inputs takes them: their goals from now on.
 
         A state that slips, which is to say that it ends farther from its goal so far than
@@ -76,6 +76,7 @@ class Resting:
 
         :param n_steps: how long the inputs are held (steps), at least 2
         :param max_slip: of the hidden state
+        :param reach: how far from the goal, by the same measure, a state on the way is near
         :return: how many states slipped, and the largest change in the last step
         """
         stages = np.unique(np.geomspace(1, n_steps - 1, STAGES).round().astype(int)).tolist()
@@ -91,10 +92,8 @@ class Resting:
             keep = slip[None, :, None]
             h, c = torch.where(keep, self.goal[0], h), torch.where(keep, self.goal[1], c)
         self.goal = h, c
-        all_h, all_c = (torch.stack(parts) for parts in zip(*way, strict=True))
-        near = _distance(all_h, h) <= max_slip
-        near[0] = True
-        self.ways = Ways(all_h, all_c, near)
+        all_h, all_c = (torch.stack(parts) for parts in zip(*way, self.goal, strict=True))
+        self.ways = Ways(all_h, all_c, _distance(all_h, h) <= reach)
         return int(slip.sum()), speed
 
     def _hold(self, state: tuple[Tensor, Tensor], n_steps: int) -> tuple[Tensor, Tensor]:
@@ -117,11 +116,10 @@ class Resting:
         assert self.ways is not None
         goal_h, goal_c = (part[:, drawn] for part in self.goal)
         near = self.ways.near[:, drawn]  # (P, B)
-        place = (2 * when * near.sum(0)).long()
+        place = torch.minimum((2 * when * near.sum(0)).long(), near.sum(0) - 1)
         moment = ((near.cumsum(0) - 1 == place) & near).long().argmax(0)
         h, c = (part[moment, :, drawn].transpose(0, 1) for part in self.ways[:2])
-        there = (when >= 1 / 2)[None, :, None]
-        start = torch.where(there, goal_h, h) + off, torch.where(there, goal_c, c)
+        start = h + off, c
         return rest_loss(self.rnn, self.x[drawn], start, (goal_h, goal_c), n_drift, n_hold)
 
 

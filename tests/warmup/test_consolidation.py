@@ -125,8 +125,8 @@ def test_states_come_to_rest(cell: str) -> None:
 def test_it_ends_when_all_is_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: list[int] = []
 
-    def flow(_: Resting, n_steps: int, max_slip: float) -> tuple[int, float]:
-        assert max_slip == 0.5
+    def flow(_: Resting, n_steps: int, max_slip: float, reach: float) -> tuple[int, float]:
+        assert (max_slip, reach) == (0.5, 0.2)
         rounds.append(n_steps)
         _.goal = _.start
         _.ways = Ways(_.start[0][None], _.start[1][None], torch.ones(1, len(_.x), dtype=torch.bool))

@@ -60,7 +60,7 @@ def at(*h: float) -> tuple[Tensor, Tensor]:
 
 def test_goals_are_where_states_are_led() -> None:
     states = Resting(Halving(), torch.zeros(2, 1), at(8.0, -4.0))
-    slipped, speed = states.flow(3, max_slip=0.1)
+    slipped, speed = states.flow(3, max_slip=0.1, reach=9)
     assert states.goal is not None
     assert states.goal[0].flatten().tolist() == [1.0, -0.5]
     assert (slipped, speed) == (0, 1.0)  # from 2 to 1 in the last step
@@ -68,8 +68,10 @@ def test_goals_are_where_states_are_led() -> None:
 
 def test_what_slips_away_keeps_its_goal() -> None:
     states = Resting(Halving(), torch.zeros(2, 1), at(8.0, -4.0))
-    states.flow(3, max_slip=0.1)
-    slipped, speed = states.flow(4, max_slip=0.3)  # 1 -> 0.5 is too far, -0.5 -> -0.25 is not
+    states.flow(3, max_slip=0.1, reach=9)
+    slipped, speed = states.flow(
+        4, max_slip=0.3, reach=9
+    )  # 1 -> 0.5 is too far, -0.5 -> -0.25 is not
     assert states.goal is not None
     assert states.goal[0].flatten().tolist() == [1.0, -0.25]
     assert (slipped, speed) == (1, 0.5)
@@ -78,34 +80,34 @@ def test_what_slips_away_keeps_its_goal() -> None:
 def test_inputs_are_held_for_as_long_as_is_said() -> None:
     states = Resting(Halving(), torch.zeros(1, 1), at(1.0))
     states.rnn.w.data.fill_(0.999)  # type: ignore[operator]
-    states.flow(1203, max_slip=0.1)
+    states.flow(1203, max_slip=0.1, reach=9)
     assert states.goal is not None
     assert states.goal[0].item() == pytest.approx(0.999**1203, rel=1e-4)
 
 
 def test_the_loss_is_of_the_states_drawn() -> None:
     states = Resting(Halving(), torch.zeros(3, 1), at(8.0, 4.0, -4.0))
-    states.flow(2, max_slip=0.1)  # 2, 1, -1
+    states.flow(2, max_slip=0.1, reach=9)  # 2, 1, -1
     off, goals = torch.tensor([[[1.0], [0.0]]]), torch.ones(2)
     loss = states.loss(torch.tensor([2, 0]), goals, off, n_drift=0, n_hold=1)
     assert loss.item() == pytest.approx(((0 / 2 + 1) ** 2 + (2 / 2 - 2) ** 2) / 2)
 
 
 @pytest.mark.parametrize(
-    ("when", "begin"), [(0.0, 8.0), (0.2, 8.0), (0.3, 1.0), (0.49, 1.0), (0.5, 0.5), (0.99, 0.5)]
+    ("when", "begin"), [(0.0, 2.0), (0.15, 2.0), (0.2, 1.0), (0.35, 0.5), (0.49, 0.5), (0.99, 0.5)]
 )
 def test_the_loss_is_of_the_ways_too(when: float, begin: float) -> None:
-    """From 8 over 4, 2 and 1 to 0.5: of these the start counts always, and 1 is near enough."""
+    """From 8 over 4, 2 and 1 to 0.5: of these 2 and 1 are near, as far as is said."""
     states = Resting(Halving(), torch.zeros(1, 1), at(8.0))
-    states.flow(4, max_slip=0.6)
+    states.flow(4, max_slip=0.1, reach=1.5)
     loss = states.loss(torch.tensor([0]), torch.tensor([when]), torch.tensor([[[0.0]]]), 0, 1)
     assert loss.item() == pytest.approx((begin / 2 - 0.5) ** 2)
 
 
 def test_a_way_that_slips_counts_while_it_is_near() -> None:
     states = Resting(Halving(), torch.zeros(1, 1), at(8.0))
-    states.flow(3, max_slip=0.1)  # to 1
-    assert states.flow(4, max_slip=0.4) == (1, 0.5)  # over 4, 2 and 1 to 0.5
+    states.flow(3, max_slip=0.1, reach=0.1)  # to 1
+    assert states.flow(4, max_slip=0.4, reach=0.6) == (1, 0.5)  # over 4, 2 and 1 to 0.5
     assert states.ways is not None
-    assert states.ways.h.flatten().tolist() == [8.0, 4.0, 2.0, 1.0]
-    assert states.ways.near.flatten().tolist() == [True, False, False, True]
+    assert states.ways.h.flatten().tolist() == [8.0, 4.0, 2.0, 1.0, 1.0]
+    assert states.ways.near.flatten().tolist() == [False, False, False, True, True]

@@ -1,6 +1,7 @@
 """Consolidation: the states in which a trained policy waits become attractors."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -14,7 +15,8 @@ from torch import Tensor, nn
 from ..checks import check_integer, check_number, check_positive
 from .divergence import check_descent, restored_on_error, with_smaller_steps
 from .modes import training_mode
-from .resting import Resting
+from .resting import Resting, held, rest_loss
+from .sequels import Played, Sequels
 from .waits import Waiting, at, ends_of_long_waits, joined, same
 
 
@@ -44,6 +46,10 @@ class ConsolidationConfig:
     """Step size of Adam, at first; it falls linearly to zero in each round."""
     anchor: float = 1.0
     """Weight of the mean square change of the log-probabilities of the actions taken."""
+    rehearsal: float = 1.0
+    """Weight of the same for the actions that followed a wait, after a longer one."""
+    n_followed: int = 8
+    """How many actions after a wait, at most."""
     batch_size: int = 128
     """States per gradient step."""
     noise: float = 0.2
@@ -58,14 +64,21 @@ class ConsolidationConfig:
     """Seed of all that is drawn."""
 
     def __post_init__(self) -> None:
-        for name in ("n_rounds", "n_steps", "n_states", "batch_size", "max_hold_steps"):
+        for name in (
+            "n_rounds",
+            "n_steps",
+            "n_states",
+            "n_followed",
+            "batch_size",
+            "max_hold_steps",
+        ):
             check_integer(name, getattr(self, name), 1)
         check_integer("flow_steps", self.flow_steps, 2)
         check_integer("max_drift_steps", self.max_drift_steps, 0)
         check_number("flow_growth", self.flow_growth, 1)
         for name in ("max_slip", "rest_speed", "learning_rate", "max_grad_norm"):
             check_positive(name, getattr(self, name))
-        for name in ("anchor", "noise"):
+        for name in ("anchor", "rehearsal", "noise"):
             check_number(name, getattr(self, name), 0)
         check_integer("seed", self.seed, 0)
 
@@ -78,10 +91,11 @@ class ConsolidationCallback(BaseCallback):
     the last rollout ended, those at least half as long as is usual there. In each round it holds
     their inputs to see where the states are led, for longer from round to round: that becomes the
     goal of each, unless it slips away, and a descent on :func:`rest_loss` draws noisy states, of
-    the goals and of the ends of the ways there, to their goals, until all are at rest. An anchor
-    holds the behaviour: the mean square change of the log-probabilities of all actions of that
-    rollout. Only the parameters of the recurrent layers change. It needs no further environment
-    steps, and works with sb3-contrib's ``RecurrentPPO`` too.
+    the goals and of the ends of the ways there, to their goals, until all are at rest. Behaviour is
+    rehearsed: after these longer waits the actions that followed the real ones shall be as likely
+    as before, in the mean square change of their log-probabilities. An anchor holds the rest of it:
+    the same of all actions of that rollout. Only the parameters of the recurrent layers change. It
+    needs no further environment steps, and works with sb3-contrib's ``RecurrentPPO`` too.
 
     :param config: settings
     :param watch: which elements of an observation, flattened, tell whether anything new is seen;
@@ -103,9 +117,10 @@ class ConsolidationCallback(BaseCallback):
         self.watch = watch
         self.when = when
         self._moments: list[Waiting] = []
+        self._played = Played([], [], [])
         self._wait = np.zeros(0, np.int64)
-        self._last: tuple[Waiting, list[Any]] | None = None
-        """what the last rollout left: its moments and its minibatches"""
+        self._last: tuple[Waiting, Played, list[Any]] | None = None
+        """what the last rollout left: its moments, its steps and its minibatches"""
 
     def _on_training_start(self) -> None:
         self._wait = np.arange(self.training_env.num_envs)
@@ -113,17 +128,23 @@ class ConsolidationCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         self._moments = []
+        self._played = Played([], [], [])
 
     def _on_step(self) -> bool:
         if self.when is not None and not self.when():
             self._wait = self._wait + len(self._wait)  # whatever it was, it is another one now
             return True
         new, last = _arrays(self.locals["new_obs"]), _arrays(self.model._last_obs)
-        waits = ~_arrays(self.locals["dones"]) & same(new, last, self.watch)
+        dones = _arrays(self.locals["dones"])
+        waits = ~dones & same(new, last, self.watch)
         self._wait = self._wait + ~waits * len(waits)
+        step = np.full(len(waits), len(self._played.dones))
+        taken = (new, _arrays(self.locals["actions"]), dones)
+        for kept, value in zip(self._played, taken, strict=True):
+            kept.append(deepcopy(value))  # environments may use the same arrays again
         if waits.any():
             states = self.locals["lstm_states"]
-            all_envs = Waiting(new, states.pi, states.vf, self._wait)
+            all_envs = Waiting(new, states.pi, states.vf, self._wait, step)
             self._moments.append(at(all_envs, np.flatnonzero(waits)))
         return True
 
@@ -132,7 +153,7 @@ class ConsolidationCallback(BaseCallback):
         self._last = None
         if self._moments:
             batches = list(model.rollout_buffer.get(model.batch_size))
-            self._last = (joined(self._moments), batches)
+            self._last = (joined(self._moments), self._played, batches)
 
     def _on_training_end(self) -> None:
         if self._last is not None and (self.when is None or self.when()):
@@ -141,15 +162,21 @@ class ConsolidationCallback(BaseCallback):
             self.logger.record("consolidation/loss", last)
             self._last = None
 
-    def _descend(self, waiting: Waiting, batches: list[Any], learning_rate: float) -> float:
+    def _descend(
+        self, waiting: Waiting, played: Played, batches: list[Any], learning_rate: float
+    ) -> float:
         """All rounds; the loss of the last step."""
         policy: Any = self.model.policy
         config = self.config
         generator = torch.Generator().manual_seed(config.seed)
-        trunks = self._trunks(waiting, generator)
+        waiting = self._ends(waiting, generator)
+        trunks = self._trunks(waiting)
         parameters = [p for trunk in trunks for p in trunk.rnn.parameters() if p.requires_grad]
         with torch.no_grad():
             before = [_log_probs(policy, batch) for batch in batches]
+            first = trunks[0]
+            seen = held(first.rnn, first.x, first.start, n_drift=0, n_hold=1)
+        sequels = Sequels(policy, played, waiting, seen, config.n_followed)
         loss = torch.zeros(())
         with restored_on_error(parameters), training_mode(policy, True), torch.enable_grad():
             for number in range(config.n_rounds):
@@ -162,7 +189,8 @@ class ConsolidationCallback(BaseCallback):
                     optimiser.param_groups[0]["lr"] = learning_rate * (1 - step / config.n_steps)
                     i = int(torch.randint(len(batches), (), generator=generator))
                     changed = _log_probs(policy, batches[i]) - before[i]
-                    loss = config.anchor * changed.square().mean() + self._rest(trunks, generator)
+                    loss = config.anchor * changed.square().mean()
+                    loss = loss + self._rest(trunks, sequels, generator)
                     gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
                     for parameter, gradient in zip(parameters, gradients, strict=True):
                         parameter.grad = gradient
@@ -172,20 +200,23 @@ class ConsolidationCallback(BaseCallback):
                     optimiser.step()
         return loss.item()
 
-    def _trunks(self, waiting: Waiting, generator: torch.Generator) -> list[Resting]:
-        """The states in which some of the waits ended, of actor and critic."""
-        policy: Any = self.model.policy
+    def _ends(self, waiting: Waiting, generator: torch.Generator) -> Waiting:
+        """The moments in which some of the waits ended."""
         ends = ends_of_long_waits(waiting.wait)
         some = torch.randperm(len(ends), generator=generator)[: self.config.n_states]
-        waiting = at(waiting, ends[some.numpy()])
+        return at(waiting, ends[some.numpy()])
+
+    def _trunks(self, waiting: Waiting) -> list[Resting]:
+        """The states at those moments, of actor and critic."""
+        policy: Any = self.model.policy
         actor, critic = _features(policy, waiting.observations)
         trunks = [Resting(policy.lstm_actor, actor, waiting.actor)]
         if getattr(policy, "lstm_critic", None) is not None:
             trunks.append(Resting(policy.lstm_critic, critic, waiting.critic))
         return trunks
 
-    def _rest(self, trunks: list[Resting], generator: torch.Generator) -> Tensor:
-        """How far noisy states, of goals and of the ways there, end from the goals."""
+    def _rest(self, trunks: list[Resting], sequels: Sequels, generator: torch.Generator) -> Tensor:
+        """How far noisy states end from their goals, and how differently the actor acts then."""
         config = self.config
         n, device = len(trunks[0].x), trunks[0].x.device
         drawn = torch.randint(n, (config.batch_size,), generator=generator).to(device)
@@ -198,7 +229,10 @@ class ConsolidationCallback(BaseCallback):
             layers, _, width = trunk.start[0].shape
             noise = torch.randn(layers, config.batch_size, width, generator=generator)
             off = config.noise * noise.to(device)
-            total = total + trunk.loss(drawn, when, off, n_drift, n_hold)
+            ends, goals = trunk.held(drawn, when, off, n_drift, n_hold)
+            total = total + rest_loss(ends, goals)
+            if trunk is trunks[0]:
+                total = total + config.rehearsal * sequels.change(ends, drawn)
         return total
 
 

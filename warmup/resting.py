@@ -10,33 +10,36 @@ CHUNK = 500  # steps for which an input is held at once
 STAGES = 8  # moments at which states are looked at on their way
 
 
-def rest_loss(
-    rnn: nn.Module,
-    x: Tensor,
-    state: tuple[Tensor, Tensor],
-    goal: tuple[Tensor, Tensor],
-    n_drift: int,
-    n_hold: int,
-) -> Tensor:
-    """How far states end from where they should rest, when an input is held.
-
-    The mean square of ``F^K(F^J(h)) - goal``, where F is one step under the input x, and that of
-    ``tanh(c)``; no gradient goes through the first J steps. It is zero for all J and K only if the
-    goal is an attractor of F in whose basin h is: then it is found after any delay.
+def held(
+    rnn: nn.Module, x: Tensor, state: tuple[Tensor, Tensor], n_drift: int, n_hold: int
+) -> tuple[Tensor, Tensor]:
+    """Where states are led when an input is held, without a gradient through the first steps.
 
     :param rnn: called like ``nn.LSTM``, time-major
     :param x: inputs [B, I]
     :param state: ``(h, c)`` from which to start, each [layers, B, H]
-    :param goal: ``(h, c)`` to end in, each [layers, B, H]
-    :param n_drift: J, for how long the input is held without a gradient
-    :param n_hold: K, for how long it is then held with one
+    :param n_drift: for how long the input is held without a gradient
+    :param n_hold: for how long it is then held with one
     """
     if n_drift:
         with torch.no_grad():
             _, state = rnn(x.expand(n_drift, *x.shape).contiguous(), state)
-    _, (h, c) = rnn(x.expand(n_hold, *x.shape).contiguous(), state)
-    off: Tensor = (h - goal[0]).square().mean() + (c.tanh() - goal[1].tanh()).square().mean()
-    return off
+    end: tuple[Tensor, Tensor] = rnn(x.expand(n_hold, *x.shape).contiguous(), state)[1]
+    return end
+
+
+def rest_loss(state: tuple[Tensor, Tensor], goal: tuple[Tensor, Tensor]) -> Tensor:
+    """How far states are from where they should rest.
+
+    The mean square of ``h - goal``, and that of ``tanh(c)``. If the states are ``F^K(F^J(h))``,
+    where F is one step under an input that is held, it is zero for all J and K only if the goal is
+    an attractor of F in whose basin h is: then it is found after any delay.
+
+    :param state: ``(h, c)``, each [layers, B, H]
+    :param goal: ``(h, c)`` to end in, each [layers, B, H]
+    """
+    off: Tensor = (state[0] - goal[0]).square().mean()
+    return off + (state[1].tanh() - goal[1].tanh()).square().mean()
 
 
 class Ways(NamedTuple):
@@ -102,25 +105,27 @@ class Resting:
             _, state = self.rnn(self.x.expand(n, *self.x.shape).contiguous(), state)
         return state
 
-    def loss(self, drawn: Tensor, when: Tensor, off: Tensor, n_drift: int, n_hold: int) -> Tensor:
-        """How far some of the states end from their goals; :func:`rest_loss`.
-
-        They begin off their goals, or off where they were on the way there, if that was near.
+    def held(
+        self, drawn: Tensor, when: Tensor, off: Tensor, n_drift: int, n_hold: int
+    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """Where some of the states end that begin off their goals, or off a near place on the way.
 
         :param drawn: which states [B]
         :param when: where each begins, from 0 to 1 [B]: the moments of its way from 0 to 1/2, its
             goal from there on
         :param off: how far off that h begins [layers, B, H]
+        :param n_drift: for how long inputs are held without a gradient; :func:`held`
+        :param n_hold: for how long with one
+        :return: ``(h, c)`` at the end, and the goals
         """
         assert self.goal is not None
         assert self.ways is not None
-        goal_h, goal_c = (part[:, drawn] for part in self.goal)
         near = self.ways.near[:, drawn]  # (P, B)
         place = torch.minimum((2 * when * near.sum(0)).long(), near.sum(0) - 1)
         moment = ((near.cumsum(0) - 1 == place) & near).long().argmax(0)
         h, c = (part[moment, :, drawn].transpose(0, 1) for part in self.ways[:2])
-        start = h + off, c
-        return rest_loss(self.rnn, self.x[drawn], start, (goal_h, goal_c), n_drift, n_hold)
+        goal_h, goal_c = (part[:, drawn] for part in self.goal)
+        return held(self.rnn, self.x[drawn], (h + off, c), n_drift, n_hold), (goal_h, goal_c)
 
 
 def _distance(h: Tensor, goal: Tensor) -> Tensor:

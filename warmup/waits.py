@@ -18,7 +18,10 @@ class Waiting(NamedTuple):
     critic: tuple[Tensor, Tensor]
     """the same of the critic"""
     wait: NDArray[np.int64]
-    """a number for every wait, a stretch of such moments in one environment [S]"""
+    """a number for every wait, a stretch of such moments in one environment, that environment's
+    modulo their number [S]"""
+    step: NDArray[np.int64]
+    """steps of the rollout before it [S]"""
 
 
 def same(new: Any, last: Any, watch: slice) -> NDArray[np.bool_]:
@@ -42,6 +45,7 @@ def at(waiting: Waiting, index: NDArray[np.int64]) -> Waiting:
         _states_at(waiting.actor, index),
         _states_at(waiting.critic, index),
         waiting.wait[index],
+        waiting.step[index],
     )
 
 
@@ -65,6 +69,7 @@ def joined(moments: list[Waiting]) -> Waiting:
         states([m.actor for m in moments]),
         states([m.critic for m in moments]),
         np.concatenate([m.wait for m in moments]),
+        np.concatenate([m.step for m in moments]),
     )
 
 

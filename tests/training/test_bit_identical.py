@@ -18,10 +18,10 @@ from warmrl.tests.training.short_runs import SHORT, Outcome, assert_same, outcom
 from warmrl.tests.training.strangers import ID
 from warmrl.train import main
 from warmrl.training.checkpoints import latest_checkpoint
-from warmrl.warmup import resting
+from warmrl.warmup import consolidation
 
 STEP, LOSS, SYNC = (MemoryVecEnv, "step_wait"), (PPOLoss, "__call__"), (os, "fsync")
-REST = (resting, "rest_loss")
+REST = (consolidation, "rest_loss")
 MOMENTS: tuple[tuple[Any, str], ...] = (STEP, LOSS, SYNC)
 RUNS = {
     "gru": ("--warmup", "none"),

@@ -17,7 +17,8 @@ from warmrl.agents import CELLS, MlpRnnPolicy, MultiInputRnnPolicy, RecurrentPPO
 from warmrl.envs import make_vec_env
 from warmrl.warmup import ConsolidationCallback, ConsolidationConfig
 from warmrl.warmup.consolidation import _log_probs
-from warmrl.warmup.resting import Resting, Ways
+from warmrl.warmup.resting import Resting, Ways, held
+from warmrl.warmup.sequels import Played, Sequels
 from warmrl.warmup.waits import Waiting
 
 SMALL: dict[str, Any] = {"n_steps": 16, "batch_size": 32, "n_epochs": 1, "seed": 0, "device": "cpu"}
@@ -49,9 +50,11 @@ def descents(monkeypatch: pytest.MonkeyPatch) -> list[Waiting]:
     seen: list[Waiting] = []
 
     def look(
-        _: ConsolidationCallback, waiting: Waiting, batches: list[Any], learning_rate: float
+        _: ConsolidationCallback, waiting: Waiting, played: Played, batches: list[Any], rate: float
     ) -> float:
         assert batches
+        assert [len(part) for part in played] == [16] * 3
+        assert rate == ConsolidationConfig.learning_rate
         seen.append(waiting)
         return 0.0
 
@@ -112,7 +115,12 @@ def test_states_come_to_rest(cell: str) -> None:
             for weight in trunk.parameters():
                 weight.mul_(3)  # restless
         config = ConsolidationConfig(
-            n_rounds, 20 if n_rounds > 1 else 1, learning_rate=1e-2, anchor=0.0, n_states=16
+            n_rounds,
+            20 if n_rounds > 1 else 1,
+            learning_rate=1e-2,
+            anchor=0.0,
+            rehearsal=0.0,
+            n_states=16,
         )
         model.learn(16 * 16, callback=ConsolidationCallback(config))
         state = torch.zeros(2, 1, 16, 16).normal_(generator=torch.Generator().manual_seed(0))
@@ -152,6 +160,32 @@ def test_the_anchor_holds_the_behaviour() -> None:
         after = _log_probs(model.policy, batch).detach()
         moved.append((after - batch.old_log_prob).square().mean().item())
     assert moved[1] < moved[0] / 4
+
+
+def test_what_followed_a_wait_is_rehearsed_after_longer_ones() -> None:
+    """What is done at the query then is what was done, though all else is left alone."""
+    changes = []
+    for rehearsal in (0.0, 10.0):
+        model = frozen(ours(recall(n_envs=16)))
+        with torch.no_grad():
+            for weight in model.policy.parameters():
+                weight.mul_(3)
+        config = ConsolidationConfig(
+            4, 25, learning_rate=1e-2, anchor=0.0, rehearsal=rehearsal, n_states=16
+        )
+        seen: list[tuple[Sequels, list[Resting]]] = []
+
+        class Keep(ConsolidationCallback):
+            def _rest(self, trunks: Any, sequels: Sequels, generator: Any) -> Tensor:
+                seen.append((sequels, trunks))  # noqa: B023
+                return super()._rest(trunks, sequels, generator)
+
+        model.learn(16 * 16, callback=Keep(config))
+        sequels, (actor, *_) = seen[-1]
+        with torch.no_grad():
+            after = held(actor.rnn, actor.x, actor.start, n_drift=0, n_hold=40)
+            changes.append(sequels.change(after, torch.arange(len(actor.x))).item())
+    assert changes[1] < changes[0] / 4
 
 
 @pytest.mark.parametrize("make_model", [ours, upstream])
@@ -230,9 +264,11 @@ def test_divergence_is_said() -> None:
     callback.init_callback(model)
     zeros = torch.zeros(1, 6, 8)
     observations = np.zeros((6, *model.observation_space.shape), np.float32)
-    waiting = Waiting(observations, (zeros, zeros), (zeros, zeros), np.zeros(6, np.int64))
+    none = np.zeros(6, np.int64)
+    waiting = Waiting(observations, (zeros, zeros), (zeros, zeros), none, none)
+    played = Played([observations], [none], [none > 0])
     with pytest.raises(FloatingPointError, match="loss nan .* at step 0; weights and inputs must"):
-        callback._descend(waiting, batches, 1e-3)
+        callback._descend(waiting, played, batches, 1e-3)
 
 
 @pytest.mark.parametrize(
@@ -246,6 +282,8 @@ def test_divergence_is_said() -> None:
         ({"max_slip": 0.0}, "max_slip=0.0 must be a positive number"),
         ({"rest_speed": 0.0}, "rest_speed=0.0 must be a positive number"),
         ({"batch_size": 0}, "batch_size=0 must be at least 1"),
+        ({"n_followed": 0}, "n_followed=0 must be at least 1"),
+        ({"rehearsal": -1.0}, "rehearsal=-1.0 must be a number of at least 0"),
         ({"anchor": -1.0}, "anchor=-1.0 must be a number of at least 0"),
         ({"noise": -1.0}, "noise=-1.0 must be a number of at least 0"),
         ({"learning_rate": 0.0}, "learning_rate=0.0 must be a positive number"),

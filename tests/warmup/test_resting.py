@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from warmrl.warmup import rest_loss
-from warmrl.warmup.resting import Resting
+from warmrl.warmup.resting import Resting, held
 
 
 class Halving(nn.Module):
@@ -30,7 +30,7 @@ def test_the_loss_of_a_network_that_halves_its_state(n_drift: int, n_hold: int) 
     rnn = Halving()
     h, c = torch.tensor([[[1.0, 3.0]]]), torch.tensor([[[0.2, -0.4]]])
     goal = torch.tensor([[[0.5, 0.0]]])
-    loss = rest_loss(rnn, torch.zeros(1, 1), (h, c), (goal, c), n_drift, n_hold)
+    loss = rest_loss(held(rnn, torch.zeros(1, 1), (h, c), n_drift, n_hold), (goal, c))
     drifted = h / 2**n_drift
     off = drifted / 2**n_hold - goal
     assert loss.item() == pytest.approx(off.square().mean().item())
@@ -49,7 +49,7 @@ def test_cell_states_must_rest_too_as_far_as_they_are_seen() -> None:
             weight.zero_()  # f = 1/2, and nothing is written
     c = torch.full((1, 1, 2), 2.0)
     h = torch.full((1, 1, 2), np.tanh(1.0) / 2)
-    loss = rest_loss(lstm, torch.zeros(1, 1), (zeros, c), (h, c), 0, 1)
+    loss = rest_loss(held(lstm, torch.zeros(1, 1), (zeros, c), 0, 1), (h, c))
     assert loss.item() == pytest.approx((np.tanh(1.0) - np.tanh(2.0)) ** 2, rel=1e-5)
 
 
@@ -85,23 +85,25 @@ def test_inputs_are_held_for_as_long_as_is_said() -> None:
     assert states.goal[0].item() == pytest.approx(0.999**1203, rel=1e-4)
 
 
-def test_the_loss_is_of_the_states_drawn() -> None:
+def test_those_drawn_are_held_off_their_goals() -> None:
     states = Resting(Halving(), torch.zeros(3, 1), at(8.0, 4.0, -4.0))
     states.flow(2, max_slip=0.1, reach=9)  # 2, 1, -1
     off, goals = torch.tensor([[[1.0], [0.0]]]), torch.ones(2)
-    loss = states.loss(torch.tensor([2, 0]), goals, off, n_drift=0, n_hold=1)
-    assert loss.item() == pytest.approx(((0 / 2 + 1) ** 2 + (2 / 2 - 2) ** 2) / 2)
+    ends, led_to = states.held(torch.tensor([2, 0]), goals, off, n_drift=0, n_hold=1)
+    assert ends[0].flatten().tolist() == [0.0, 1.0]
+    assert led_to[0].flatten().tolist() == [-1.0, 2.0]
 
 
 @pytest.mark.parametrize(
     ("when", "begin"), [(0.0, 2.0), (0.15, 2.0), (0.2, 1.0), (0.35, 0.5), (0.49, 0.5), (0.99, 0.5)]
 )
-def test_the_loss_is_of_the_ways_too(when: float, begin: float) -> None:
+def test_the_ways_are_held_too(when: float, begin: float) -> None:
     """From 8 over 4, 2 and 1 to 0.5: of these 2 and 1 are near, as far as is said."""
     states = Resting(Halving(), torch.zeros(1, 1), at(8.0))
     states.flow(4, max_slip=0.1, reach=1.5)
-    loss = states.loss(torch.tensor([0]), torch.tensor([when]), torch.tensor([[[0.0]]]), 0, 1)
-    assert loss.item() == pytest.approx((begin / 2 - 0.5) ** 2)
+    off = torch.zeros(1, 1, 1)
+    (h, _), goal = states.held(torch.tensor([0]), torch.tensor([when]), off, 0, 1)
+    assert (h.item(), goal[0].item()) == (begin / 2, 0.5)
 
 
 def test_a_way_that_slips_counts_while_it_is_near() -> None:

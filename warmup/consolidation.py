@@ -38,6 +38,9 @@ class ConsolidationConfig:
     """How much longer that is from round to round."""
     max_slip: float = 0.25
     """How far a state may be led in a round, in root mean square over units, to be followed."""
+    max_change: float = 0.5
+    """How much what follows the wait may change to be followed: the sum over those actions of the
+    squares of the changes of their log-probabilities."""
     rest_speed: float = 1e-6
     """Largest change in a step of what is at rest."""
     n_states: int = 64
@@ -76,7 +79,7 @@ class ConsolidationConfig:
         check_integer("flow_steps", self.flow_steps, 2)
         check_integer("max_drift_steps", self.max_drift_steps, 0)
         check_number("flow_growth", self.flow_growth, 1)
-        for name in ("max_slip", "rest_speed", "learning_rate", "max_grad_norm"):
+        for name in ("max_slip", "max_change", "rest_speed", "learning_rate", "max_grad_norm"):
             check_positive(name, getattr(self, name))
         for name in ("anchor", "rehearsal", "noise"):
             check_number(name, getattr(self, name), 0)
@@ -90,12 +93,13 @@ class ConsolidationCallback(BaseCallback):
     was learned on short delays may drift away on long ones. It takes the states in which waits of
     the last rollout ended, those at least half as long as is usual there. In each round it holds
     their inputs to see where the states are led, for longer from round to round: that becomes the
-    goal of each, unless it slips away, and a descent on :func:`rest_loss` draws noisy states, of
-    the goals and of the ends of the ways there, to their goals, until all are at rest. Behaviour is
-    rehearsed: after these longer waits the actions that followed the real ones shall be as likely
-    as before, in the mean square change of their log-probabilities. An anchor holds the rest of it:
-    the same of all actions of that rollout. Only the parameters of the recurrent layers change. It
-    needs no further environment steps, and works with sb3-contrib's ``RecurrentPPO`` too.
+    goal of each, unless it slips away or other actions follow it, and a descent on
+    :func:`rest_loss` draws noisy states, of the goals and of the ends of the ways there, to their
+    goals, until all are at rest. Behaviour is rehearsed: after these longer waits the actions that
+    followed the real ones shall be as likely as before, in the mean square change of their
+    log-probabilities. An anchor holds the rest of it: the same of all actions of that rollout. Only
+    the parameters of the recurrent layers change. It needs no further environment steps, and works
+    with sb3-contrib's ``RecurrentPPO`` too.
 
     :param config: settings
     :param watch: which elements of an observation, flattened, tell whether anything new is seen;
@@ -171,6 +175,10 @@ class ConsolidationCallback(BaseCallback):
         generator = torch.Generator().manual_seed(config.seed)
         waiting = self._ends(waiting, generator)
         trunks = self._trunks(waiting)
+
+        def lost(state: tuple[Tensor, Tensor]) -> Tensor:
+            return sequels.changes(state) > config.max_change
+
         parameters = [p for trunk in trunks for p in trunk.rnn.parameters() if p.requires_grad]
         with torch.no_grad():
             before = [_log_probs(policy, batch) for batch in batches]
@@ -181,7 +189,10 @@ class ConsolidationCallback(BaseCallback):
         with restored_on_error(parameters), training_mode(policy, True), torch.enable_grad():
             for number in range(config.n_rounds):
                 n_flow = int(config.flow_steps * config.flow_growth**number)
-                flows = [trunk.flow(n_flow, config.max_slip, config.noise) for trunk in trunks]
+                flows = [
+                    trunk.flow(n_flow, config.max_slip, config.noise, lost)
+                    for trunk, lost in zip(trunks, (lost, None), strict=False)
+                ]
                 if number and all(n == 0 and speed < config.rest_speed for n, speed in flows):
                     break
                 optimiser = torch.optim.Adam(parameters, lr=learning_rate)
@@ -232,7 +243,7 @@ class ConsolidationCallback(BaseCallback):
             ends, goals = trunk.held(drawn, when, off, n_drift, n_hold)
             total = total + rest_loss(ends, goals)
             if trunk is trunks[0]:
-                total = total + config.rehearsal * sequels.change(ends, drawn)
+                total = total + config.rehearsal * sequels.changes(ends, drawn).mean()
         return total
 
 

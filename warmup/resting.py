@@ -1,6 +1,7 @@
 """States at rest: where they are led while an input is held, and how far off others end."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -8,6 +9,8 @@ from torch import Tensor, nn
 
 CHUNK = 500  # steps for which an input is held at once
 STAGES = 8  # moments at which states are looked at on their way
+
+Lost: TypeAlias = Callable[[tuple[Tensor, Tensor]], Tensor]
 
 
 def held(
@@ -71,15 +74,18 @@ class Resting:
         """where each has been on its last way"""
 
     @torch.no_grad()
-    def flow(self, n_steps: int, max_slip: float, reach: float) -> tuple[int, float]:
+    def flow(
+        self, n_steps: int, max_slip: float, reach: float, lost: Lost | None = None
+    ) -> tuple[int, float]:
         """Lead the states to where holding the inputs takes them: their goals from now on.
 
         A state that slips, which is to say that it ends farther from its goal so far than
-        ``max_slip`` in the root mean square over units, keeps that goal.
+        ``max_slip`` in the root mean square over units, or is lost, keeps that goal.
 
         :param n_steps: how long the inputs are held (steps), at least 2
         :param max_slip: of the hidden state
         :param reach: how far from the goal, by the same measure, a state on the way is near
+        :param lost: says which states have lost what they held [S]
         :return: how many states slipped, and the largest change in the last step
         """
         stages = np.unique(np.geomspace(1, n_steps - 1, STAGES).round().astype(int)).tolist()
@@ -92,6 +98,8 @@ class Resting:
         slip = torch.zeros(len(self.x), dtype=torch.bool, device=h.device)
         if self.goal is not None:
             slip = _distance(h, self.goal[0]) > max_slip  # (S,)
+            if lost is not None:
+                slip |= lost((h, c))
             keep = slip[None, :, None]
             h, c = torch.where(keep, self.goal[0], h), torch.where(keep, self.goal[1], c)
         self.goal = h, c

@@ -53,21 +53,22 @@ class Sequels:
         self._observations = _tensors(policy, _picked(played.observations, inside, env))
         actions = torch.from_numpy(_picked(played.actions, acted, env)).to(policy.device)
         self._actions = actions.flatten(2) if actions.dim() > 2 else actions
+        self._all = torch.arange(len(env), device=policy.device)
         with torch.no_grad():
-            everyone = torch.arange(len(env), device=policy.device)
-            self._log_probs = self._of_actions(state, everyone)
+            self._log_probs = self._of_actions(state, self._all)
 
-    def change(self, state: tuple[Tensor, Tensor], which: Tensor) -> Tensor:
-        """How differently the policy acts after other waits.
+    def changes(self, state: tuple[Tensor, Tensor], which: Tensor | None = None) -> Tensor:
+        """How differently the policy acts after other waits [B].
 
-        The square of how much the log-probability of each action changes, their sum over the
-        sequel, and of that the mean.
+        The square of how much the log-probability of each action changes, summed over the sequel.
 
         :param state: ``(h, c)`` of the actor after each of those waits, each [layers, B, H]
-        :param which: of which sequels [B]
+        :param which: of which sequels [B]; all if absent
         """
+        if which is None:
+            which = self._all
         changed = (self._of_actions(state, which) - self._log_probs[which]) * self.real[which]
-        return changed.square().sum(1).mean()
+        return changed.square().sum(1)
 
     def _of_actions(self, state: tuple[Tensor, Tensor], which: Tensor) -> Tensor:
         """Log-probabilities [B, L]."""

@@ -133,7 +133,10 @@ def test_states_come_to_rest(cell: str) -> None:
 def test_it_ends_when_all_is_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     rounds: list[int] = []
 
-    def flow(_: Resting, n_steps: int, max_slip: float, reach: float) -> tuple[int, float]:
+    def flow(
+        _: Resting, n_steps: int, max_slip: float, reach: float, lost: Any
+    ) -> tuple[int, float]:
+        assert not lost(_.start).any()
         assert (max_slip, reach) == (0.5, 0.2)
         rounds.append(n_steps)
         _.goal = _.start
@@ -184,7 +187,7 @@ def test_what_followed_a_wait_is_rehearsed_after_longer_ones() -> None:
         sequels, (actor, *_) = seen[-1]
         with torch.no_grad():
             after = held(actor.rnn, actor.x, actor.start, n_drift=0, n_hold=40)
-            changes.append(sequels.change(after, torch.arange(len(actor.x))).item())
+            changes.append(sequels.changes(after).mean().item())
     assert changes[1] < changes[0] / 4
 
 
@@ -280,6 +283,7 @@ def test_divergence_is_said() -> None:
         ({"flow_steps": 1}, "flow_steps=1 must be at least 2"),
         ({"flow_growth": 0.9}, "flow_growth=0.9 must be a number of at least 1"),
         ({"max_slip": 0.0}, "max_slip=0.0 must be a positive number"),
+        ({"max_change": 0.0}, "max_change=0.0 must be a positive number"),
         ({"rest_speed": 0.0}, "rest_speed=0.0 must be a positive number"),
         ({"batch_size": 0}, "batch_size=0 must be at least 1"),
         ({"n_followed": 0}, "n_followed=0 must be at least 1"),

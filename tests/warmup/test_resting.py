@@ -77,6 +77,19 @@ def test_what_slips_away_keeps_its_goal() -> None:
     assert (slipped, speed) == (1, 0.5)
 
 
+def test_what_is_lost_keeps_its_goal() -> None:
+    states = Resting(Halving(), torch.zeros(2, 1), at(8.0, -4.0))
+
+    def positive(state: tuple[Tensor, Tensor]) -> Tensor:
+        return state[0].flatten() > 0
+
+    states.flow(3, max_slip=9, reach=9, lost=positive)  # to 1 and -0.5: there is no goal to keep
+    slipped, _ = states.flow(4, max_slip=9, reach=9, lost=positive)
+    assert states.goal is not None
+    assert states.goal[0].flatten().tolist() == [1.0, -0.25]
+    assert slipped == 1
+
+
 def test_inputs_are_held_for_as_long_as_is_said() -> None:
     states = Resting(Halving(), torch.zeros(1, 1), at(1.0))
     states.rnn.w.data.fill_(0.999)  # type: ignore[operator]

@@ -88,17 +88,17 @@ def test_log_probabilities_are_those_of_single_steps(space: Any, kind: str) -> N
         assert got == pytest.approx(wanted, rel=1e-4, abs=1e-5)
 
 
-def test_change_is_the_mean_over_waits_of_the_sum_over_steps() -> None:
+def test_changes_are_sums_of_squares_over_steps() -> None:
     policy, played = a_policy(BOX, ACTIONS["discrete"]), a_rollout(BOX, ACTIONS["discrete"])
     waiting, state = waits(policy)
     sequels = Sequels(policy, played, waiting, state, L)
-    assert sequels.change(state, torch.arange(3)).item() == 0
+    assert sequels.changes(state).tolist() == [0, 0, 0]
     other = (state[0][:, [1, 0]], state[1][:, [1, 0]])
     which = torch.tensor([0, 1])
     changed = sequels._of_actions(other, which) - sequels._log_probs[which]
-    wanted = (changed[0].square().sum() + changed[1, :2].square().sum()) / 2
-    assert wanted > 0
-    assert sequels.change(other, which).item() == pytest.approx(wanted.item())
+    wanted = [changed[0].square().sum().item(), changed[1, :2].square().sum().item()]
+    assert min(wanted) > 0
+    assert sequels.changes(other, which).tolist() == pytest.approx(wanted)
 
 
 def test_sb3_contribs_policy_is_evaluated_alike() -> None:

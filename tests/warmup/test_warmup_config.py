@@ -42,6 +42,7 @@ def test_the_settings_that_were_measured_are_the_defaults() -> None:
     rest |= {"max_slip": 0.25, "rest_speed": 1e-6, "learning_rate": 1e-3, "anchor": 1.0}
     rest |= {"batch_size": 128, "noise": 0.2, "max_hold_steps": 40, "max_drift_steps": 50}
     rest |= {"max_grad_norm": 1.0, "seed": 0, "rehearsal": 1.0, "n_followed": 8}
+    rest |= {"max_change": 0.5}
     assert asdict(ConsolidationConfig()) == rest
 
 

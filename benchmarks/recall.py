@@ -23,7 +23,7 @@ from warmrl.training import TrainConfig
 SEVERAL: dict[str, Any] = {
     "gamma": 0.5,
     "hidden_size": 128,
-    "solved_rollouts": 200,
+    "solved_rollouts": 50,
     "consolidation_noise": 0.05,
     "consolidation_states": 256,
     "consolidation_rate": 5e-3,

@@ -27,13 +27,19 @@ class Table:
 
     def __init__(self, rows: npt.NDArray[Any]) -> None:
         self._rows = rows
+        self._numbers: list[Any] | None = rows.tolist() if rows.ndim == 1 else None
         self._copies: dict[Any, Array] = {}
 
     def __reduce__(self) -> tuple[type[Table], tuple[npt.NDArray[Any]]]:
         return Table, (self._rows,)
 
     def pick(self, index: Array) -> Array:
-        """Rows at `index` (`[N]` integers), shape `[N, ...]`, on the index's backend and device."""
+        """Rows at `index` (`[N]` integers), shape `[N, ...]`, on the index's backend and device.
+
+        A Python integer picks one row: a Python number, or a new array.
+        """
+        if isinstance(index, int):
+            return self._rows[index].copy() if self._numbers is None else self._numbers[index]
         if isinstance(index, np.ndarray):
             return self._rows.take(index, axis=0)
         xp = array_namespace(index)

@@ -101,7 +101,7 @@ class Episode:
         """
         inner, reward, terminated = self.task.step(state.task, action, noise)
         steps = state.steps + 1
-        truncated = (steps >= self.task.horizon(inner)) & ~terminated
+        truncated = (steps >= self.task.horizon(inner)) & (terminated ^ True)
         return EpisodeState(inner, action, reward, steps), reward, terminated, truncated
 
     def restart(self, state: EpisodeState, done: Array, fresh: EpisodeState) -> EpisodeState:
@@ -114,8 +114,8 @@ class Episode:
             return self.task.observe(state.task)
         observation = self._views.pick(self.task.view(state.task))
         observation += self._actions.pick(state.action)
-        observation[:, self._prefix - 1] = state.reward
-        self.task.fill(observation[:, self._prefix :], state.task)
+        observation[..., self._prefix - 1] = state.reward
+        self.task.fill(observation[..., self._prefix :], state.task)
         return observation
 
     def success(self, state: EpisodeState) -> Array:

@@ -9,7 +9,8 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from .batch import RENDER_MODES, Batch, check_render_mode
+from .alone import Alone
+from .batch import RENDER_MODES, check_render_mode
 from .registration import make_task
 from .shell import TaskShell
 from .task import MemoryTask
@@ -33,7 +34,7 @@ class MemoryEnv(TaskShell, gym.Env[npt.NDArray[np.float32], np.integer[Any]]):
         self, task: MemoryTask | str, *, render_mode: str | None = None, **arguments: Any
     ) -> None:
         self.render_mode = check_render_mode(render_mode)
-        self._batch = Batch(make_task(task, **arguments), 1)
+        self._batch: Alone = Alone(make_task(task, **arguments))
         self.observation_space = self._batch.observation_space
         self.action_space = self._batch.action_space
         self._n_actions = self.task.n_actions
@@ -60,10 +61,9 @@ class MemoryEnv(TaskShell, gym.Env[npt.NDArray[np.float32], np.integer[Any]]):
         index = operator.index(action)
         if not 0 <= index < self._n_actions:
             raise ValueError(f"action={action!r} must lie in 0..{self._n_actions - 1}")
-        reward, terminated, truncated = self._batch.step(np.array([index]), self.np_random)
-        ended, cut = bool(terminated[0]), bool(truncated[0])
-        info = {"is_success": bool(self._batch.success()[0])} if ended or cut else {}
-        return self._batch.observe()[0], float(reward[0]), ended, cut, info
+        observation, reward, ended, cut, solved = self._batch.advance(index, self.np_random)
+        info = {"is_success": solved} if ended or cut else {}
+        return observation, reward, ended, cut, info
 
     def render(self) -> Any:
         """The episode as text or as an image; None without a render mode."""

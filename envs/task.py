@@ -99,6 +99,11 @@ class MemoryTask(ABC):
         """Whether nothing is random after the start of an episode."""
 
     @property
+    def elementwise(self) -> bool:
+        """Whether all but `reset` also take one episode's state in Python's numbers."""
+        return False
+
+    @property
     @abstractmethod
     def optimal_return(self) -> float:
         """Expected undiscounted return of the best policy."""

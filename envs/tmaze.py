@@ -146,6 +146,11 @@ class TMaze(MemoryTask):
         """Whether no action slips."""
         return self.stochasticity == 0
 
+    @property
+    def elementwise(self) -> bool:
+        """Where nothing is random, an episode is made of numbers."""
+        return self.deterministic
+
     @cached_property
     def optimal_return(self) -> float:
         """4 times the probability that always going right reaches the junction in time.

@@ -5,7 +5,8 @@ Its rival, pre-training to local stability; and consolidation, which keeps state
 
 from .callback import WarmupCallback
 from .config import WarmupConfig, WarmupResult
-from .consolidation import ConsolidationCallback, ConsolidationConfig
+from .consolidation import ConsolidationCallback
+from .consolidation_config import ConsolidationConfig
 from .multistability import vaa, vaa_star
 from .procedure import warm_up
 from .reachable import reachable_vaa

@@ -1,7 +1,7 @@
 """States at rest: where they are led while an input is held, and how far off others end."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -9,8 +9,6 @@ from torch import Tensor, nn
 
 CHUNK = 500  # steps for which an input is held at once
 STAGES = 8  # moments at which states are looked at on their way
-
-Lost: TypeAlias = Callable[[tuple[Tensor, Tensor]], Tensor]
 
 
 def held(
@@ -72,11 +70,11 @@ class Resting:
         """where each has been led so far, and should rest [layers, S, H]"""
         self.ways: Ways | None = None
         """where each has been on its last way"""
+        self.lost: Callable[[tuple[Tensor, Tensor]], Tensor] | None = None
+        """says which states have lost what they held [S], if anything does"""
 
     @torch.no_grad()
-    def flow(
-        self, n_steps: int, max_slip: float, reach: float, lost: Lost | None = None
-    ) -> tuple[int, float]:
+    def flow(self, n_steps: int, max_slip: float, reach: float) -> tuple[int, float]:
         """Lead the states to where holding the inputs takes them: their goals from now on.
 
         A state that slips, which is to say that it ends farther from its goal so far than
@@ -85,7 +83,6 @@ class Resting:
         :param n_steps: how long the inputs are held (steps), at least 2
         :param max_slip: of the hidden state
         :param reach: how far from the goal, by the same measure, a state on the way is near
-        :param lost: says which states have lost what they held [S]
         :return: how many states slipped, and the largest change in the last step
         """
         stages = np.unique(np.geomspace(1, n_steps - 1, STAGES).round().astype(int)).tolist()
@@ -98,8 +95,8 @@ class Resting:
         slip = torch.zeros(len(self.x), dtype=torch.bool, device=h.device)
         if self.goal is not None:
             slip = _distance(h, self.goal[0]) > max_slip  # (S,)
-            if lost is not None:
-                slip |= lost((h, c))
+            if self.lost is not None:
+                slip |= self.lost((h, c))
             keep = slip[None, :, None]
             h, c = torch.where(keep, self.goal[0], h), torch.where(keep, self.goal[1], c)
         self.goal = h, c

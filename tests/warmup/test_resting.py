@@ -83,8 +83,9 @@ def test_what_is_lost_keeps_its_goal() -> None:
     def positive(state: tuple[Tensor, Tensor]) -> Tensor:
         return state[0].flatten() > 0
 
-    states.flow(3, max_slip=9, reach=9, lost=positive)  # to 1 and -0.5: there is no goal to keep
-    slipped, _ = states.flow(4, max_slip=9, reach=9, lost=positive)
+    states.lost = positive
+    states.flow(3, max_slip=9, reach=9)  # to 1 and -0.5: there is no goal to keep
+    slipped, _ = states.flow(4, max_slip=9, reach=9)
     assert states.goal is not None
     assert states.goal[0].flatten().tolist() == [1.0, -0.25]
     assert slipped == 1

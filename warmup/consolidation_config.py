@@ -1,0 +1,71 @@
+"""Settings of a consolidation."""
+
+from dataclasses import dataclass
+
+from ..checks import check_integer, check_number, check_positive
+
+
+@dataclass(frozen=True)
+class ConsolidationConfig:
+    """Settings of :class:`ConsolidationCallback`.
+
+    :raises ValueError: if a setting is out of its range; the message says what would be right
+    :raises TypeError: if it is of another type
+    """
+
+    n_rounds: int = 12
+    """Rounds, at most: it ends when all states are at rest."""
+    n_steps: int = 30
+    """Gradient steps of a round."""
+    flow_steps: int = 25
+    """For how long (steps) inputs are held in the first round to see where states are led."""
+    flow_growth: float = 1.7
+    """How much longer that is from round to round."""
+    max_slip: float = 0.25
+    """How far a state may be led in a round, in root mean square over units, to be followed."""
+    max_change: float = 0.5
+    """How much what follows the wait may change to be followed: the sum over those actions of the
+    squares of the changes of their log-probabilities."""
+    rest_speed: float = 1e-6
+    """Largest change in a step of what is at rest."""
+    n_states: int = 64
+    """How many waits of the last rollout are looked at, at most."""
+    learning_rate: float = 1e-3
+    """Step size of Adam, at first; it falls linearly to zero in each round."""
+    anchor: float = 1.0
+    """Weight of the mean square change of the log-probabilities of the actions taken."""
+    rehearsal: float = 1.0
+    """Weight of the same for the actions that followed a wait, after a longer one."""
+    n_followed: int = 8
+    """How many actions after a wait, at most."""
+    batch_size: int = 128
+    """States per gradient step."""
+    noise: float = 0.2
+    """Standard deviation of the noise on h that must have died away: how wide attractors become."""
+    max_hold_steps: int = 40
+    """Longest time (steps) that an input is held and the gradient goes through."""
+    max_drift_steps: int = 50
+    """Longest time (steps) for which it has been held before, without a gradient."""
+    max_grad_norm: float = 1.0
+    """Largest norm of the gradient."""
+    seed: int = 0
+    """Seed of all that is drawn."""
+
+    def __post_init__(self) -> None:
+        for name in (
+            "n_rounds",
+            "n_steps",
+            "n_states",
+            "n_followed",
+            "batch_size",
+            "max_hold_steps",
+        ):
+            check_integer(name, getattr(self, name), 1)
+        check_integer("flow_steps", self.flow_steps, 2)
+        check_integer("max_drift_steps", self.max_drift_steps, 0)
+        check_number("flow_growth", self.flow_growth, 1)
+        for name in ("max_slip", "max_change", "rest_speed", "learning_rate", "max_grad_norm"):
+            check_positive(name, getattr(self, name))
+        for name in ("anchor", "rehearsal", "noise"):
+            check_number(name, getattr(self, name), 0)
+        check_integer("seed", self.seed, 0)

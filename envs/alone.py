@@ -56,11 +56,10 @@ class Alone(Batch):
         :param action: in 0..n_actions-1, which is not checked here.
         """
         if self._numbers is None:
-            reward, ended, cut = self.step(np.array([action]), source)
-            solved = bool(self.success()[0])
-            return Outcome(
-                self.observe()[0], float(reward[0]), bool(ended[0]), bool(cut[0]), solved
-            )
+            rewards, *over = self.step(np.array([action]), source)
+            ended, cut = (bool(flags[0]) for flags in over)
+            solved = (ended or cut) and bool(self.success()[0])
+            return Outcome(self.observe()[0], float(rewards[0]), ended, cut, solved)
         episode = self.episode
         state, paid, terminated, truncated = episode.step(self._numbers, action, self._no_noise[0])
         self._numbers = state

@@ -1,6 +1,6 @@
 """The loss of proximal policy optimisation, on a minibatch of whole sequences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,9 +18,9 @@ would blow up what float32 has rounded"""
 
 
 class Losses(NamedTuple):
-    """Of one minibatch, each a single number; only ``total`` has a gradient."""
+    """Of one minibatch, each a single number."""
 
-    total: Tensor
+    total: Tensor  # what is descended on; all others come without a gradient
     policy: Tensor
     value: Tensor
     entropy: Tensor  # minus the mean entropy
@@ -45,10 +45,47 @@ class PPOLoss:
     ent_coef: float
     vf_coef: float
 
-    def __call__(
-        self, policy: RecurrentActorCriticPolicy, batch: RecurrentRolloutBufferSamples
+    def descend(
+        self,
+        policy: RecurrentActorCriticPolicy,
+        minibatch: Sequence[RecurrentRolloutBufferSamples],
     ) -> Losses:
-        """The losses of a policy, means over the steps that are no padding."""
+        """Add the gradients of the losses to those of a policy's parameters.
+
+        :param policy: the policy
+        :param minibatch: in pieces, of which only one at a time is in memory with its activations
+        :return: the losses of the whole minibatch
+        """
+        pieces = [_real_steps(piece)(piece.advantages) for piece in minibatch]
+        advantages = self._scaled(torch.cat(pieces)).split([len(piece) for piece in pieces])
+        total = sum(map(len, pieces))
+        weighted = []
+        for piece, its_advantages in zip(minibatch, advantages, strict=True):
+            losses, share = self(policy, piece, its_advantages), len(its_advantages) / total
+            torch.autograd.backward(losses.total * share)
+            weighted.append(share * torch.stack(losses).detach())
+        return Losses(*torch.stack(weighted).sum(0))
+
+    def _scaled(self, advantages: Tensor) -> Tensor:
+        """Advantages of a minibatch [S], if asked for with zero mean and unit deviation."""
+        if not self.normalize_advantage:
+            return advantages
+        mean, std = advantages.mean(), advantages.std()
+        differ = std > ROUNDING * mean.abs()
+        return differ * (advantages - mean) / (std + 1e-8)
+
+    def __call__(
+        self,
+        policy: RecurrentActorCriticPolicy,
+        batch: RecurrentRolloutBufferSamples,
+        advantages: Tensor,
+    ) -> Losses:
+        """The losses of a policy, means over the steps that are no padding.
+
+        :param policy: the policy
+        :param batch: a minibatch, or a piece of one
+        :param advantages: of its steps that are no padding [S]
+        """
         actions = batch.actions
         if isinstance(policy.action_space, spaces.Discrete):
             actions = actions.long().flatten()
@@ -57,11 +94,6 @@ class PPOLoss:
         )
         real = _real_steps(batch)
         values, log_ratio = real(values.flatten()), real(log_probs - batch.old_log_prob)
-        advantages = real(batch.advantages)
-        if self.normalize_advantage:
-            mean, std = advantages.mean(), advantages.std()
-            differ = std > ROUNDING * mean.abs()
-            advantages = differ * (advantages - mean) / (std + 1e-8)
         ratio = log_ratio.exp()
         clipped = ratio.clamp(1 - self.clip_range, 1 + self.clip_range)
         surrogate = torch.minimum(advantages * ratio, advantages * clipped).mean()

@@ -7,7 +7,6 @@ import numpy as np
 import sb3_contrib
 import torch
 from gymnasium import spaces
-from sb3_contrib.common.recurrent.type_aliases import RecurrentRolloutBufferSamples
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import explained_variance, obs_as_tensor
@@ -25,8 +24,11 @@ from .finite import (
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
 from .ppo_loss import Losses, PPOLoss
 from .rollout_step import RolloutStep
-from .sequence_buffer import SequenceBuffer
+from .sequence_buffer import Minibatch, SequenceBuffer
 from .tensor_rollout import collect_tensors, steps_on_device
+
+PIECE_SIZE = 2**20
+"""hidden states of an update in memory at once, on a CPU"""
 
 
 class RecurrentPPO(sb3_contrib.RecurrentPPO):
@@ -215,24 +217,27 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
     def _descend(self, loss: PPOLoss) -> Iterator[Losses]:
         """One pass over the rollout, or less of it if the policy gets too far from the old one."""
         parameters = list(self.policy.parameters())
-        for batch in self.rollout_buffer.get(self.batch_size):
+        for minibatch in self.rollout_buffer.minibatches(self.batch_size, self._piece_size):
+            self.policy.optimizer.zero_grad()
             with named_distribution(f"in the update at step {self.num_timesteps}"):
-                losses = loss(self.policy, batch)
+                losses = loss.descend(self.policy, minibatch)
             yield losses
             if self._too_far(losses):
                 return
-            self.policy.optimizer.zero_grad()
-            torch.autograd.backward(losses.total)
             norm = torch.nn.utils.clip_grad_norm_(parameters, self.max_grad_norm)
             if not torch.isfinite(losses.total + norm):
-                raise self._broken(loss, batch)
+                raise self._broken(loss, minibatch)
             self.policy.optimizer.step()
 
-    def _broken(self, loss: PPOLoss, batch: RecurrentRolloutBufferSamples) -> NotFiniteError:
+    @property
+    def _piece_size(self) -> int | None:
+        """Steps whose activations are in memory at once; a CPU's caches hold no more of them."""
+        return None if self.device.type != "cpu" else PIECE_SIZE // self.policy.lstm_output_dim
+
+    def _broken(self, loss: PPOLoss, minibatch: Minibatch) -> NotFiniteError:
         """What is not finite in a minibatch; clipping has left none of its gradients as it was."""
         self.policy.optimizer.zero_grad()
-        losses = loss(self.policy, batch)
-        torch.autograd.backward(losses.total)
+        losses = loss.descend(self.policy, minibatch)
         parts = {"policy loss": losses.policy, "value loss": losses.value}
         parts |= {"entropy": losses.entropy}
         return broken_gradient(parts, self.policy.named_parameters(), self.num_timesteps)

@@ -13,6 +13,7 @@ from stable_baselines3.common.utils import get_device
 from torch import Tensor
 
 Observation: TypeAlias = Any  # an array, or a dict of arrays
+Minibatch: TypeAlias = list[RecurrentRolloutBufferSamples]  # in pieces run one after the other
 
 
 class Sequences(NamedTuple):
@@ -207,6 +208,16 @@ class SequenceBuffer:
             packed; their states are already those before each sequence and their
             ``episode_starts`` all 0
         """
+        for minibatch in self.minibatches(batch_size, None):
+            yield from minibatch
+
+    def minibatches(self, batch_size: int | None, piece_size: int | None) -> Iterator[Minibatch]:
+        """The minibatches of :meth:`get`, the packed ones in pieces of sequences alike in length.
+
+        :param batch_size: see :meth:`get`
+        :param piece_size: steps in a piece, at most, unless a single sequence has more; ``None``
+            for no pieces
+        """
         if not self.full:
             raise ValueError(f"the buffer holds {self.pos} of {self.buffer_size} steps; fill it")
         sequences = split_sequences(self._episode_starts)
@@ -222,7 +233,10 @@ class SequenceBuffer:
             single = 1 in (steps[end - 1] - used, total - steps[end - 1])
             if end == len(order) or not single:
                 chosen = Sequences(*(field[order[first:end]] for field in sequences))
-                yield self._packed(chosen) if self.packed else self._padded(chosen)
+                if self.packed:
+                    yield [self._packed(piece) for piece in _pieces(chosen, piece_size)]
+                else:
+                    yield [self._padded(chosen)]
                 first, used = end, steps[end - 1]
 
     def _padded(self, sequences: Sequences) -> RecurrentRolloutBufferSamples:
@@ -234,8 +248,7 @@ class SequenceBuffer:
         return self._gather(rows, mask.ravel(), self._states_before(env, start))
 
     def _packed(self, sequences: Sequences) -> RecurrentRolloutBufferSamples:
-        by_length = np.argsort(-sequences.length, kind="stable")
-        env, start, length = (field[by_length] for field in sequences)
+        env, start, length = sequences
         steps = np.arange(length[0])[:, None]
         running = steps < length  # (L, n_seq)
         rows = ((start + steps) * self.n_envs + env)[running]
@@ -282,6 +295,23 @@ class SequenceBuffer:
             tuple(state.index_select(1, index) * keep for state in pair) for pair in self._initial
         )
         return RNNStates((pi_h, pi_c), (vf_h, vf_c))
+
+
+def _pieces(sequences: Sequences, size: int | None) -> list[Sequences]:
+    """Sequences, the longest first, in runs of so many steps."""
+    by_length = np.argsort(-sequences.length, kind="stable")
+    ordered = Sequences(*(field[by_length] for field in sequences))
+    if size is None:
+        return [ordered]
+    cuts = list[int]()
+    used = 0
+    for i, length in enumerate(ordered.length.tolist()):
+        if used and used + length > size:
+            cuts.append(i)
+            used = 0
+        used += length
+    parts = zip(*(np.split(field, cuts) for field in ordered), strict=True)
+    return [Sequences(*part) for part in parts]
 
 
 def _allocate(space: spaces.Space[Any], steps: tuple[int, int], device: torch.device) -> Any:

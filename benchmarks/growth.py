@@ -7,6 +7,7 @@ docs/benchmarks.md::
 """
 
 import multiprocessing
+import resource
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,6 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import psutil
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -45,10 +45,10 @@ class Size:
 
 
 AXES: dict[str, tuple[int, ...]] = {
-    "hidden_size": (16, 32, 64, 128, 256),
-    "n_envs": (16, 32, 64, 128, 256, 512),
-    "n_steps": (32, 64, 128, 256, 512, 1024),
-    "length": (5, 20, 80, 320, 1280),
+    "hidden_size": (16, 32, 64, 128, 256, 512),
+    "n_envs": (16, 64, 256, 1024, 2048, 4096),
+    "n_steps": (32, 128, 512, 2048, 4096, 8192),
+    "length": (5, 20, 80, 320, 1280, 5120),
 }
 """what grows, everything else being as usual"""
 LABELS = {
@@ -97,8 +97,7 @@ class Point:
 def measure(cell: str, axis: str, size: Size, repeats: int) -> Point:
     """Train for a few rollouts, in this process."""
     torch.set_num_threads(1)
-    process = psutil.Process()
-    with_everything_imported = process.memory_info().rss
+    with_everything_imported = peak_megabytes()
     model = RecurrentPPO(
         "MlpRnnPolicy",
         make_vec_env("warmrl/TMaze-v0", size.n_envs, seed=0, length=size.length),
@@ -109,14 +108,18 @@ def measure(cell: str, axis: str, size: Size, repeats: int) -> Point:
         device="cpu",
         policy_kwargs={"cell": cell, "lstm_hidden_size": size.hidden_size},
     )
-    seconds, peak = [], 0
+    seconds = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
         model.learn(size.steps, reset_num_timesteps=False)
         seconds.append(time.perf_counter() - start)
-        peak = max(peak, process.memory_info().rss)
-    megabytes = (peak - with_everything_imported) / 2**20
-    return Point(axis, size, median(seconds[1:]), megabytes)
+    return Point(axis, size, median(seconds[1:]), peak_megabytes() - with_everything_imported)
+
+
+def peak_megabytes() -> float:
+    """Most memory that this process has held at once since it began."""
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return kilobytes / 2**10
 
 
 def exponent(sizes: Sequence[int], values: Sequence[float]) -> float:
@@ -137,8 +140,10 @@ def draw(points: Sequence[Point], cell: str) -> Figure:
         for row, values in enumerate(([p.seconds for p in own], [p.megabytes for p in own])):
             panel = panels[row, column]
             panel.plot(sizes, values, marker="o", ms=4, color="#d9480f")
+            panel.set(xscale="log", yscale="log", xticks=sizes, xticklabels=sizes)
+            panel.minorticks_off()
+            panel.autoscale(False)
             panel.plot(sizes, values[-1] * sizes / sizes[-1], color="0.6", lw=0.8, ls="--")
-            panel.set(xscale="log", yscale="log")
             panel.spines[["top", "right"]].set_visible(False)
         panels[1, column].set_xlabel(LABELS[axis])
     panels[0, 0].set_ylabel("seconds a rollout\nand its update")

@@ -12,6 +12,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.vec_env import VecEnv, VecNormalize
 
 from warmrl.agents import CELLS, MlpRnnPolicy, RecurrentPPO
+from warmrl.agents.sequence_buffer import Minibatch
 
 VecEnvFactory: TypeAlias = Callable[..., VecEnv]
 
@@ -319,6 +320,32 @@ def test_one_step_is_enough_without_normalisation(random_vec_env: VecEnvFactory)
     env = random_vec_env(n_envs=1)
     model = make(RecurrentPPO, env, n_steps=1, normalize_advantage=False)
     assert weights_of(model.learn(6)).isfinite().all()
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_an_update_in_pieces_is_that_of_whole_minibatches(
+    normalize: bool, random_vec_env: VecEnvFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned = {}
+    for size in (2**20, 40):
+        monkeypatch.setattr("warmrl.agents.recurrent_ppo.PIECE_SIZE", size)
+        model = make(
+            RecurrentPPO,
+            random_vec_env(),
+            normalize_advantage=normalize,
+            policy_kwargs=small(optimizer_class=torch.optim.SGD),
+            learning_rate=0.1,
+        )
+        pieces = [len(batch) for batch in _minibatches_of(model.learn(24))]
+        assert max(pieces) > 3 if size == 40 else pieces == [1] * len(pieces)
+        learned[size] = weights_of(model), log_of(model)
+    (weights, log), (weights_in_pieces, log_in_pieces) = learned.values()
+    torch.testing.assert_close(weights_in_pieces, weights, rtol=0, atol=1e-6)
+    assert log_in_pieces == pytest.approx(log, rel=1e-3, abs=1e-6)
+
+
+def _minibatches_of(model: RecurrentPPO) -> list[Minibatch]:
+    return list(model.rollout_buffer.minibatches(model.batch_size, model._piece_size))
 
 
 def test_memory_reaches_over_rollouts(random_vec_env: VecEnvFactory) -> None:

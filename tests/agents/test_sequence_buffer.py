@@ -135,6 +135,23 @@ def test_no_minibatch_is_a_single_step(starts: Starts, batch_size: int) -> None:
         assert all(batch.mask.sum() > 1 for batch in buffer.get(batch_size))
 
 
+@settings(max_examples=60, deadline=None)
+@given(starts=any_starts, batch_size=st.integers(1, 60), piece_size=st.integers(1, 60))
+def test_pieces_are_the_minibatch(starts: Starts, batch_size: int, piece_size: int) -> None:
+    whole, cut = filled(starts, packed=True), filled(starts, packed=True)
+    batches = list(whole.get(batch_size))
+    minibatches = list(cut.minibatches(batch_size, piece_size))
+    assert len(minibatches) == len(batches)
+    for batch, pieces in zip(batches, minibatches, strict=True):
+        tags = torch.cat([piece.observations.flatten() for piece in pieces])
+        assert sorted(tags.tolist()) == sorted(batch.observations.flatten().tolist())
+        sizes = [len(piece.observations) for piece in pieces]
+        single = [piece.lstm_states.pi[0].shape[1] == 1 for piece in pieces]
+        assert all(size <= piece_size or alone for size, alone in zip(sizes, single, strict=True))
+        lengths = [len(piece.lstm_states.sizes) for piece in pieces]
+        assert lengths == sorted(lengths, reverse=True)
+
+
 def test_minibatches_are_about_as_large_as_asked() -> None:
     starts = np.zeros((64, 8), dtype=np.bool_)
     starts[::4] = True

@@ -57,8 +57,9 @@ class PPOLoss:
         :return: the losses of the whole minibatch
         """
         pieces = [_real_steps(piece)(piece.advantages) for piece in minibatch]
-        advantages = self._scaled(torch.cat(pieces)).split([len(piece) for piece in pieces])
-        total = sum(map(len, pieces))
+        scaled = self._scaled(torch.cat(pieces))
+        advantages = torch.split_with_sizes(scaled, [len(piece) for piece in pieces])
+        total = len(scaled)
         weighted = []
         for piece, its_advantages in zip(minibatch, advantages, strict=True):
             losses, share = self(policy, piece, its_advantages), len(its_advantages) / total

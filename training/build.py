@@ -78,6 +78,7 @@ def build_model(config: TrainConfig, env: VecEnv, **kwargs: Any) -> RecurrentPPO
             gae_lambda=config.gae_lambda,
             clip_range=config.clip_range,
             ent_coef=config.ent_coef,
+            normalize_advantage=config.normalize_advantage,
             reward_scale=scale,
             policy_kwargs={
                 "cell": config.cell,

@@ -1,7 +1,10 @@
 """When to stop training, and what is done once the task is solved."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.type_aliases import Schedule
 
 from ..envs import MemoryTask
 from ..warmup import ConsolidationCallback
@@ -9,6 +12,18 @@ from .config import TrainConfig
 
 SOLVED = 0.99
 FORGOTTEN = 0.95
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of what a schedule says."""
+
+    schedule: Schedule
+    share: float
+
+    def __call__(self, progress_remaining: float) -> float:
+        """See SB3's schedules."""
+        return self.share * self.schedule(progress_remaining)
 
 
 class StopWhenSolved(BaseCallback):
@@ -19,11 +34,13 @@ class StopWhenSolved(BaseCallback):
     an agent stopped at once often errs on delays it never saw.
 
     :param rollouts: for how many rollouts; ``None`` never stops
+    :param anneal: whether the step size falls meanwhile, in equal steps, to zero when it stops
     """
 
-    def __init__(self, rollouts: int | None = 10) -> None:
+    def __init__(self, rollouts: int | None = 10, anneal: bool = False) -> None:
         super().__init__()
         self.rollouts = rollouts
+        self.anneal = anneal
         self.solved_at: int | None = None
         """environment steps when the task was solved, ``None`` if it is not"""
         self.practised = 0
@@ -43,6 +60,13 @@ class StopWhenSolved(BaseCallback):
         """Go on from where :meth:`get_state` was."""
         self.solved_at, self.practised = state["solved_at"], state["practised"] or 0
 
+    def _on_training_start(self) -> None:
+        self._given = self.model.lr_schedule
+        self._anneal()
+
+    def _on_training_end(self) -> None:
+        self.model.lr_schedule = self._given
+
     def _on_step(self) -> bool:
         # Not asked in _on_rollout_end, so that the last rollout is still learned from.
         return not self.done
@@ -51,16 +75,22 @@ class StopWhenSolved(BaseCallback):
         rate = success_rate(self)
         if rate is None or rate < (SOLVED if self.solved_at is None else FORGOTTEN):
             self.solved_at = None
-            return
-        if self.solved_at is None:
+        elif self.solved_at is None:
             self.solved_at, self.practised = self.num_timesteps, 0
         else:
             self.practised += 1
+        self._anneal()
+
+    def _anneal(self) -> None:
+        if self.anneal and self.rollouts is not None:
+            practised = 0 if self.solved_at is None else self.practised
+            self.model.lr_schedule = Share(self._given, 1 - practised / (self.rollouts + 1))
 
 
 def stop_when_solved(config: TrainConfig) -> StopWhenSolved:
     """The callback that a configuration asks for."""
-    return StopWhenSolved(config.solved_rollouts if config.stop_when_solved else None)
+    rollouts = config.solved_rollouts if config.stop_when_solved else None
+    return StopWhenSolved(rollouts, config.anneal_when_solved)
 
 
 def consolidation(

@@ -122,6 +122,8 @@ class TrainConfig:
     """Stop a while after the success rate has reached 0.99, if the environment reports one."""
     solved_rollouts: int = 10
     """Rollouts of that while; below 0.95 the task counts as not solved any more."""
+    anneal_when_solved: bool = False
+    """Whether the step size falls to zero over that while, if there is one."""
     consolidate: bool = True
     """Whether, once solved, the states in which the agent waits are made attractors at the end."""
     consolidation_noise: float = 0.2
@@ -146,6 +148,8 @@ class TrainConfig:
     """Clipping of the policy ratio."""
     ent_coef: float = 0.01
     """Weight of the entropy bonus."""
+    normalize_advantage: bool = True
+    """Whether each minibatch's advantages are brought to unit deviation, however small they are."""
     reward_scale: Number = None
     """Factor on the rewards learned from (one over the optimal return, if known)."""
 
@@ -191,7 +195,10 @@ class TrainConfig:
             check_positive(name, getattr(self, name))
         if self.reward_scale is not None:
             check_positive("reward_scale", self.reward_scale)
-        for name in ("double", "stop_when_solved", "consolidate", "tensorboard"):
+        for name in (
+            *("double", "stop_when_solved", "anneal_when_solved", "consolidate"),
+            *("normalize_advantage", "tensorboard"),
+        ):
             check_flag(name, getattr(self, name))
         if self.skip is not None:
             check_flag("skip", self.skip)

@@ -15,6 +15,7 @@ class Model:
     def __init__(self) -> None:
         self.num_timesteps = 0
         self.ep_success_buffer: deque[float] | None = deque(maxlen=100)
+        self.lr_schedule: Any = lambda progress_remaining: 0.4 * progress_remaining
 
     def get_env(self) -> None:
         return None
@@ -33,8 +34,8 @@ def rollout(callback: StopWhenSolved, rate: float | None) -> bool:
     return callback.on_step()
 
 
-def started(rollouts: int | None) -> StopWhenSolved:
-    callback = StopWhenSolved(rollouts)
+def started(rollouts: int | None, anneal: bool = False) -> StopWhenSolved:
+    callback = StopWhenSolved(rollouts, anneal)
     callback.init_callback(Model())  # type: ignore[arg-type]
     return callback
 
@@ -110,3 +111,42 @@ def test_since_when_it_is_solved_lastingly(rates: tuple[float, ...], solved_at: 
     callback.init_callback(Model())  # type: ignore[arg-type]
     assert all(rollout(callback, rate) for rate in rates)
     assert callback.solved_at == solved_at
+
+
+def rates(callback: StopWhenSolved, *success: float) -> list[float]:
+    """The step size in the middle of training after rollouts of these success rates."""
+    model: Any = callback.model
+    steps = []
+    for rate in success:
+        rollout(callback, rate)
+        steps.append(round(model.lr_schedule(0.5), 6))
+    return steps
+
+
+def test_the_step_size_falls_in_practice_alone() -> None:
+    callback = started(3, anneal=True)
+    callback.on_training_start({}, {})
+    assert rates(callback, 0.5, 1.0, 0.97, 0.94) == [0.2, 0.2, 0.15, 0.2]
+    assert rates(callback, 1.0, 1.0, 1.0, 1.0) == [0.2, 0.15, 0.1, 0.05]
+    assert callback.done
+    callback.on_training_end()
+    model: Any = callback.model
+    assert model.lr_schedule(0.5) == 0.2
+
+
+def test_the_step_size_falls_on_after_a_pause() -> None:
+    first = started(3, anneal=True)
+    first.on_training_start({}, {})
+    rates(first, 1.0, 1.0, 1.0)
+    callback = started(3, anneal=True)
+    callback.set_state(first.get_state())
+    callback.on_training_start({}, {})
+    model: Any = callback.model
+    assert model.lr_schedule(0.5) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("rollouts", "anneal"), [(3, False), (None, True)])
+def test_otherwise_the_step_size_stays(rollouts: int | None, anneal: bool) -> None:
+    callback = started(rollouts, anneal=anneal)
+    callback.on_training_start({}, {})
+    assert rates(callback, 0.5, 1.0, 1.0) == [0.2] * 3

@@ -23,13 +23,17 @@ from warmrl.training import TrainConfig
 SEVERAL: dict[str, Any] = {
     "gamma": 0.5,
     "hidden_size": 128,
+    "learning_rate": 4e-3,
+    "normalize_advantage": False,
     "solved_rollouts": 50,
+    "anneal_when_solved": True,
     "consolidation_noise": 0.05,
     "consolidation_states": 256,
     "consolidation_rate": 5e-3,
 }
 """settings for several cues: each answer is paid at once, and what is paid for the others is
-noise to it; and their combinations crowd a network"""
+noise to it; where most answers are right, what is left to tell apart is noise when it is brought to
+unit deviation; and their combinations crowd a network"""
 
 
 @dataclass

@@ -21,19 +21,22 @@ from warmrl.envs.registration import make_task
 from warmrl.training import TrainConfig
 
 SEVERAL: dict[str, Any] = {
+    "n_envs": 128,
+    "n_minibatches": 16,
     "gamma": 0.5,
     "hidden_size": 128,
     "learning_rate": 4e-3,
     "normalize_advantage": False,
-    "solved_rollouts": 50,
+    "solved_rollouts": 20,
     "anneal_when_solved": True,
     "consolidation_noise": 0.05,
-    "consolidation_states": 256,
+    "consolidation_states": 1024,
     "consolidation_rate": 5e-3,
+    "consolidation_hold": 120,
 }
 """settings for several cues: each answer is paid at once, and what is paid for the others is
 noise to it; where most answers are right, what is left to tell apart is noise when it is brought to
-unit deviation; and their combinations crowd a network"""
+unit deviation; and their combinations crowd a network, and are many to be met in one rollout"""
 
 
 @dataclass

@@ -132,6 +132,8 @@ class TrainConfig:
     """How many of those states are looked at, at most."""
     consolidation_rate: float = 1e-3
     """Step size of Adam meanwhile."""
+    consolidation_hold: int = 40
+    """Steps for which what is seen in them is held, at most; more costs time and holds better."""
     learning_rate: float = 2e-3
     """Step size of Adam."""
     n_steps: int = 128
@@ -181,7 +183,7 @@ class TrainConfig:
             *("n_envs", "hidden_size", "n_layers", "threads"),
             *("warmup_steps", "warmup_episodes", "warmup_episode_steps"),
             *("total_timesteps", "n_steps", "n_epochs", "n_minibatches", "eval_episodes"),
-            *("checkpoint_rollouts", "consolidation_states"),
+            *("checkpoint_rollouts", "consolidation_states", "consolidation_hold"),
         )
         for name in at_least_one:
             check_integer(name, getattr(self, name), 1)
@@ -275,6 +277,7 @@ class TrainConfig:
             n_states=self.consolidation_states,
             learning_rate=self.consolidation_rate,
             noise=self.consolidation_noise,
+            max_hold_steps=self.consolidation_hold,
             seed=self.seed,
         )
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor, nn
 
+from ..agents.taken_actions import evaluate_taken
 from .consolidation_config import ConsolidationConfig
 from .divergence import check_descent, restored_on_error, with_smaller_steps
 from .modes import training_mode
@@ -182,11 +182,8 @@ def _arrays(values: Any) -> Any:
 
 def _log_probs(policy: Any, batch: Any) -> Tensor:
     """Of the actions taken, at the steps of a minibatch that are no padding."""
-    actions = batch.actions
-    if isinstance(policy.action_space, spaces.Discrete):
-        actions = actions.long().flatten()
-    _, log_probs, _ = policy.evaluate_actions(
-        batch.observations, actions, batch.lstm_states, batch.episode_starts
+    _, log_probs, _ = evaluate_taken(
+        policy, batch.observations, batch.actions, batch.lstm_states, batch.episode_starts
     )
     real: Tensor = log_probs[batch.mask > 0]
     return real

@@ -4,11 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from gymnasium import spaces
 from numpy.typing import NDArray
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from torch import Tensor
 
+from ..agents.taken_actions import evaluate_taken
 from .waits import Waiting
 
 
@@ -75,12 +75,10 @@ class Sequels:
         n_steps = self.real.shape[1]
         observations = _of(self._observations, lambda part: part[which].flatten(0, 1))
         actions = self._actions[which].flatten(0, 1)
-        if isinstance(self._policy.action_space, spaces.Discrete):
-            actions = actions.long()
         starts = torch.zeros(len(actions), device=self._policy.device)
         # Of the critic nothing is asked: any state of its shape will do.
-        _, log_probs, _ = self._policy.evaluate_actions(
-            observations, actions, RNNStates(state, state), starts
+        _, log_probs, _ = evaluate_taken(
+            self._policy, observations, actions, RNNStates(state, state), starts
         )
         result: Tensor = log_probs.reshape(-1, n_steps)
         return result

@@ -31,7 +31,7 @@ COMMANDS = [
     (page, program or module or installed, arguments)
     for page in PAGES
     for code in blocks(page)
-    for program, module, installed, arguments in PROGRAM.findall(code)
+    for program, module, installed, arguments in PROGRAM.findall(code.replace("\\\n", " "))
     if "--tyro-" not in arguments
 ]
 COMPARISON = "docs/comparison.md"

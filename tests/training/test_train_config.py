@@ -81,9 +81,15 @@ def test_warmup_config() -> None:
 def test_consolidation_config() -> None:
     assert TrainConfig().consolidation_config == ConsolidationConfig()
     config = TrainConfig(
-        consolidation_noise=0.05, consolidation_states=9, consolidation_rate=0.01, seed=3
+        consolidation_noise=0.05,
+        consolidation_states=9,
+        consolidation_rate=0.01,
+        consolidation_hold=7,
+        seed=3,
     )
-    expected = ConsolidationConfig(noise=0.05, n_states=9, learning_rate=0.01, seed=3)
+    expected = ConsolidationConfig(
+        noise=0.05, n_states=9, learning_rate=0.01, max_hold_steps=7, seed=3
+    )
     assert config.consolidation_config == expected
 
 
@@ -93,6 +99,7 @@ def test_consolidation_config() -> None:
         ("consolidation_noise", -0.1, "consolidation_noise=-0.1 must be a number of at least 0"),
         ("consolidation_states", 0, "consolidation_states=0 must be at least 1"),
         ("consolidation_rate", 0.0, "consolidation_rate=0.0 must be "),
+        ("consolidation_hold", 0, "consolidation_hold=0 must be at least 1"),
     ],
 )
 def test_a_consolidation_that_cannot_be_is_refused(field: str, value: Any, message: str) -> None:

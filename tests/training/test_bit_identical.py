@@ -98,7 +98,12 @@ def test_killed_at_any_moment(run: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("args", "steps"), [(("--no-stop-when-solved",), 192), (("--solved-rollouts", "2"), 132)]
+    ("args", "steps"),
+    [
+        (("--no-stop-when-solved",), 192),
+        (("--solved-rollouts", "2"), 132),
+        (("--solved-rollouts", "2", "--anneal-when-solved"), 132),
+    ],
 )
 def test_killed_while_it_consolidates(
     args: Sequence[str], steps: int, monkeypatch: pytest.MonkeyPatch

@@ -27,7 +27,7 @@ from .rollout_step import RolloutStep
 from .sequence_buffer import Minibatch, SequenceBuffer
 from .tensor_rollout import collect_tensors, steps_on_device
 
-PIECE_SIZE = 2**20
+PIECE_SIZE = 2**21
 """hidden states of an update in memory at once, on a CPU"""
 
 

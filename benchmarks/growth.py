@@ -117,7 +117,7 @@ def measure(cell: str, axis: str, size: Size, repeats: int) -> Point:
 
 
 def peak_megabytes() -> float:
-    """Most memory that this process has held at once since it began."""
+    """Most memory that this process has held at once since it began, as Linux counts it."""
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return kilobytes / 2**10
 

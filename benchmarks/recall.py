@@ -35,8 +35,8 @@ SEVERAL: dict[str, Any] = {
     "consolidation_hold": 120,
 }
 """settings for several cues: each answer is paid at once, and what is paid for the others is
-noise to it; where most answers are right, what is left to tell apart is noise when it is brought to
-unit deviation; and their combinations crowd a network, and are many to be met in one rollout"""
+noise to it; smaller steps wander for millions of steps where most answers are right; and their
+combinations crowd a network, and are many to be met in one rollout"""
 
 
 @dataclass

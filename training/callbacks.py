@@ -65,7 +65,8 @@ class StopWhenSolved(BaseCallback):
         self._anneal()
 
     def _on_training_end(self) -> None:
-        self.model.lr_schedule = self._given
+        if self.anneal:
+            self.model.lr_schedule = self._given
 
     def _on_step(self) -> bool:
         # Not asked in _on_rollout_end, so that the last rollout is still learned from.

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+from gymnasium import spaces
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from sb3_contrib.common.recurrent.type_aliases import RecurrentRolloutBufferSamples
 from torch import Tensor
 
 from .sequence_buffer import PackedStates
-from .taken_actions import evaluate_taken
 
 ROUNDING = 1e-6
 """deviation of advantages, as a share of their mean, up to which they are all alike: dividing by it
@@ -87,8 +87,11 @@ class PPOLoss:
         :param batch: a minibatch, or a piece of one
         :param advantages: of its steps that are no padding [S]
         """
-        values, log_probs, entropy = evaluate_taken(
-            policy, batch.observations, batch.actions, batch.lstm_states, batch.episode_starts
+        actions = batch.actions
+        if isinstance(policy.action_space, spaces.Discrete):
+            actions = actions.long().flatten()
+        values, log_probs, entropy = policy.evaluate_actions(
+            batch.observations, actions, batch.lstm_states, batch.episode_starts
         )
         real = _real_steps(batch)
         values, log_ratio = real(values.flatten()), real(log_probs - batch.old_log_prob)

@@ -10,12 +10,12 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor, nn
 
-from ..agents.taken_actions import evaluate_taken
 from .consolidation_config import ConsolidationConfig
 from .divergence import check_descent, restored_on_error, with_smaller_steps
 from .modes import training_mode
 from .resting import Resting, held, rest_loss
 from .sequels import Played, Sequels
+from .taken_actions import evaluate_taken
 from .waits import Waiting, at, ends_of_long_waits, joined, same
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from torch import Tensor
 
-from ..agents.taken_actions import evaluate_taken
+from .taken_actions import evaluate_taken
 from .waits import Waiting
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import gymnasium as gym
@@ -33,27 +33,26 @@ class ReadableObservation(gym.ObservationWrapper[Any, Any, Any]):
     def __init__(self, env: gym.Env[Any, Any]) -> None:
         super().__init__(env)
         parts = dict(_parts(env.observation_space))
-        self._read = {path: part for path, part in parts.items() if not _is_text(part)}
-        self.left_out = tuple(_name(path) for path in parts if path not in self._read)
+        read = {path: part for path, part in parts.items() if not _is_text(part)}
+        self.left_out = tuple(_name(path) for path in parts if path not in read)
         """Names of the parts that are text."""
-        if not self._read:
+        if not read:
             raise ValueError(f"observations are {env.observation_space}; they must be numbers")
         right = ", ".join(kind.__name__ for kind in READ)
-        for path, part in self._read.items():
+        for path, part in read.items():
             if not isinstance(part, READ):
                 named = f"observation {_name(path)!r} is" if path else "observations are"
                 raise ValueError(
                     f"{named} {part}; they must be one of {right}, or a Dict or Tuple of them"
                 )
-        self._flat = () in self._read
-        shown = {_name(path): _readable(part) for path, part in self._read.items()}
+        self._flat = () in read
+        self._readers = [(path, _name(path), _reader(part)) for path, part in read.items()]
+        shown = {_name(path): _readable(part) for path, part in read.items()}
         self.observation_space = shown[""] if self._flat else spaces.Dict(shown)
 
     def observation(self, observation: Any) -> Any:
         """See `gymnasium.ObservationWrapper`."""
-        shown = {
-            _name(path): _read(_at(observation, path), part) for path, part in self._read.items()
-        }
+        shown = {name: read(_at(observation, path)) for path, name, read in self._readers}
         return shown[""] if self._flat else shown
 
 
@@ -94,7 +93,7 @@ def _is_text(space: spaces.Space[Any]) -> bool:
 
 
 def _readable(space: spaces.Space[Any]) -> spaces.Space[Any]:
-    """The space of what `_read` returns."""
+    """The space of what a `_reader` returns."""
     if _is_small_image(space):
         high = 255 / _scale(space)
         return spaces.Box(0, high, (int(np.prod(space.shape or ())),), np.float32)
@@ -105,12 +104,15 @@ def _readable(space: spaces.Space[Any]) -> spaces.Space[Any]:
     return space
 
 
-def _read(value: Any, space: spaces.Space[Any]) -> Any:
+def _reader(space: spaces.Space[Any]) -> Callable[[Any], Any]:
+    """How a value is read, decided once: telling an image takes longer than reading it."""
     if _is_small_image(space):
-        return np.asarray(value, np.float32).flatten() / np.float32(_scale(space))
+        scale = np.float32(_scale(space))
+        return lambda value: np.asarray(value, np.float32).flatten() / scale
     if isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)):
-        return value - space.start
-    return value
+        start = space.start
+        return lambda value: value - start
+    return lambda value: value
 
 
 def _is_small_image(space: spaces.Space[Any]) -> bool:

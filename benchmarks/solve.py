@@ -37,6 +37,8 @@ class Solve:
     """Environments stepped in parallel."""
     n_steps: int = TrainConfig.n_steps
     """Steps of each environment per rollout."""
+    learning_rate: float = TrainConfig.learning_rate
+    """Step size of Adam."""
     seeds: int = 10
     """Seeds per cell."""
     total_timesteps: int = TrainConfig.total_timesteps
@@ -57,6 +59,7 @@ class Solve:
                 length=(self.length,),
                 n_envs=self.n_envs,
                 n_steps=self.n_steps,
+                learning_rate=self.learning_rate,
                 cell=cell,
                 total_timesteps=self.total_timesteps,
                 solved_rollouts=0,

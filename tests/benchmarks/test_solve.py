@@ -22,9 +22,10 @@ def test_medians_and_the_slowest() -> None:
 
 
 def test_runs_stop_as_soon_as_they_are_solved() -> None:
-    first, second = Solve(seeds=2, n_envs=8, length=7).configs("mgu")
+    first, second = Solve(seeds=2, n_envs=8, length=7, learning_rate=0.004).configs("mgu")
     assert (first.seed, second.seed) == (0, 1)
     assert (first.length, first.n_envs, first.cell) == ((7,), 8, "mgu")
+    assert first.learning_rate == 0.004
     assert (first.solved_rollouts, first.consolidate, first.stop_when_solved) == (0, False, True)
 
 

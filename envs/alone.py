@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..named_arrays import Arrays
 from .arrays import map_fields
 from .batch import Batch, NoiseSource
 from .episode import EpisodeState
@@ -46,9 +47,13 @@ class Alone(Batch):
         """Start the episode; the observation, `[1, observation_size]`."""
         self._numbers = None
         observation = super().reset(source)
-        if self.episode.task.elementwise:
-            self._numbers = map_fields(lambda field: field[0].item(), self.state)
+        self._keep_numbers()
         return observation
+
+    def set_state(self, state: Arrays) -> None:
+        """Go on with the episode of `get_state`; see `Batch.set_state`."""
+        super().set_state(state)
+        self._keep_numbers()
 
     def advance(self, action: int, source: NoiseSource) -> Outcome:
         """Take one step.
@@ -66,6 +71,10 @@ class Alone(Batch):
         self.terminated[0] = terminated
         solved = (terminated or truncated) and episode.success(state)
         return Outcome(episode.observe(state), paid, terminated, truncated, solved)
+
+    def _keep_numbers(self) -> None:
+        if self.episode.task.elementwise:
+            self._numbers = map_fields(lambda field: field[0].item(), self.state)
 
     def _started(self) -> EpisodeState:
         state = super()._started()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from warmrl.envs import MemoryTask, MemoryVecEnv, TMaze
+from warmrl.envs.alone import Alone
 from warmrl.named_arrays import Arrays
 from warmrl.tests.envs.variants import VARIANTS
 
@@ -50,6 +51,26 @@ def test_the_sb3_environment_goes_on(task: MemoryTask) -> None:
         assert same(env.step(action), other.step(action))
     assert same(state, before)
     assert same(env.reset(), other.reset())
+
+
+@pytest.mark.parametrize("task", VARIANTS, ids=repr)
+def test_an_episode_of_its_own_goes_on(task: MemoryTask) -> None:
+    episode, other = Alone(task), Alone(task)
+    source, same_source = np.random.default_rng(0), np.random.default_rng(0)
+    episode.reset(source)
+    other.reset(np.random.default_rng(1))
+    for action in (0, 1):
+        episode.advance(action, source)
+        other.advance(0, same_source)
+    same_source.bit_generator.state = source.bit_generator.state
+    state = episode.get_state()
+    before = copied(state)
+    other.set_state(state)
+    for action in (0, 0, 1):
+        assert same(
+            tuple(episode.advance(action, source)), tuple(other.advance(action, same_source))
+        )
+    assert same(state, before)
 
 
 def test_an_episode_keeps_its_clock() -> None:

@@ -25,7 +25,10 @@ from warmrl.evaluation.interquartile import with_interval
 from warmrl.sweeps.rows import Row, grouped
 from warmrl.training import TrainConfig
 
-ONE_HOT = ("minigrid.wrappers.OneHotPartialObsWrapper",)
+MINIGRID = (
+    "warmrl.benchmarks.three_moves.ThreeMoves",
+    "minigrid.wrappers.OneHotPartialObsWrapper",
+)
 ENVIRONMENTS: dict[str, dict[str, Any]] = {
     # A card is shown first, others follow; at each of 51 steps the first is to be named.
     "popgym-RepeatFirstEasy-v0": {"n_envs": 64, "n_steps": 64, "total_timesteps": 150_000},
@@ -33,10 +36,11 @@ ENVIRONMENTS: dict[str, dict[str, Any]] = {
     # Of 7 x 7 squares the agent sees 3 x 3, so that more has to be remembered.
     "MiniGrid-MemoryS7-v0": {
         "env_kwargs": {"agent_view_size": 3},
-        "env_wrapper": ONE_HOT,
+        "env_wrapper": MINIGRID,
         "n_envs": 32,
         "n_steps": 64,
-        "total_timesteps": 1_200_000,
+        "total_timesteps": 400_000,
+        "n_epochs": 8,
         "learning_rate": 3e-3,
         "gamma": 0.99,
         "ent_coef": 0.02,

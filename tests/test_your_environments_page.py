@@ -20,6 +20,7 @@ COMMANDS = {
     for name in MODULES
     if line.startswith(f"python -m warmrl.train --env {name}:")
 }
+NEEDED = {"wrapped": "popgym", "rooms": "minigrid"}
 SHORT = (
     *("--n-steps", "16", "--hidden-size", "8", "--total-timesteps", "512"),
     *("--warmup-steps", "2", "--warmup-episodes", "8", "--eval-episodes", "4"),
@@ -40,10 +41,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_of_ones_own(name: str) -> None:
     words = shlex.split(COMMANDS[name])
-    if name == "wrapped":
-        pytest.importorskip("popgym", reason="needs the extra popgym")
+    if name in NEEDED:
+        pytest.importorskip(NEEDED[name], reason=f"needs the extra {NEEDED[name]}")
     Path(f"{name}.py").write_text(MODULES[name])
     main([*words[words.index("--env") :], *SHORT, "--run-dir", "run"])
     (row,) = json.loads(Path("run/evaluation.json").read_text())["results"]
-    assert (row["success_rate"] is None) == (name == "wrapped")
+    assert (row["success_rate"] is None) == (name in NEEDED)
     assert row["episodes"] == 4

@@ -92,7 +92,8 @@ class SweepConfig:
 def read_config(args: Sequence[str] | None) -> SweepConfig:
     """The configuration of the command line, its base on top of a run's for ``--config``.
 
-    :raises ValueError, OSError: if a value is wrong, or there is no such run
+    :raises ValueError: if a value is wrong
+    :raises OSError: if there is no such run
     """
     config = parse(SweepConfig, args, script="sweep")
     if config.base.config is not None:

@@ -175,7 +175,8 @@ def prepare(config: TrainConfig, begin: Callable[[], object] = lambda: None) -> 
     """Check a run, and make its folder or find where it goes on from.
 
     :param begin: called when all is checked, before anything is written or logged
-    :raises ValueError, OSError: if it cannot be; nothing is written then
+    :raises ValueError: if it cannot be; nothing is written then
+    :raises OSError: if its files cannot be read or written
     """
     folder = RunFolder(config.folder)
     try:

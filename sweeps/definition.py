@@ -22,8 +22,9 @@ Score: TypeAlias = Literal["success", "return"]
 class Definition:
     """A sweep: its runs are known from it and, if it searches, from what came of them.
 
-    :raises ValueError, TypeError: if a run of it cannot be; builds one agent for each point of the
-        grid to know
+    :raises ValueError: if a run of it cannot be; one agent for each point of the grid is built to
+        know
+    :raises TypeError: if a setting of it is of another type
     """
 
     base: TrainConfig
@@ -65,7 +66,8 @@ class Definition:
     def config(self, settings: Settings, seed: int = 0) -> TrainConfig:
         """The configuration of a run.
 
-        :raises ValueError, TypeError: if a setting is wrong
+        :raises ValueError: if a setting is wrong
+        :raises TypeError: if one is of another type
         """
         return with_settings(replace(self.base, config=None), {**settings, "seed": seed})
 
@@ -74,7 +76,8 @@ class Definition:
 
         Of what is searched the ends of ranges and every choice are checked, one at a time.
 
-        :raises ValueError, TypeError: if one cannot
+        :raises ValueError: if one cannot
+        :raises TypeError: if a setting is of another type
         """
         for point in self.points:
             _build(self.config(point.settings))

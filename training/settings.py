@@ -75,7 +75,8 @@ def with_settings(config: TrainConfig, settings: Mapping[str, Any]) -> TrainConf
     """A configuration with some settings changed.
 
     :param settings: by name; ``env_kwargs.NAME`` is one of the environment's arguments
-    :raises ValueError, TypeError: if one is out of range, or of another type
+    :raises ValueError: if one is out of range
+    :raises TypeError: if one is of another type
     """
     changed = {name: value for name, value in settings.items() if "." not in name}
     arguments = {name.partition(".")[2]: v for name, v in settings.items() if "." in name}

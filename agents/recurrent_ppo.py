@@ -98,10 +98,15 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         if self.seed is not None:
             check_integer("seed", self.seed, 0)
 
-    def learn(self, *args: Any, **kwargs: Any) -> Any:
-        """Train as sb3-contrib's does; threads of compiled loops are limited once for all."""
+    def learn(self, total_timesteps: int, *args: Any, **kwargs: Any) -> Any:
+        """Train as sb3-contrib's does; threads of compiled loops are limited once for all.
+
+        :raises ValueError: for a negative number of steps
+        """
+        if not total_timesteps >= 0:
+            raise ValueError(f"total_timesteps={total_timesteps!r} must be at least 0")
         with as_many_threads_as_torch():
-            return super().learn(*args, **kwargs)
+            return super().learn(total_timesteps, *args, **kwargs)
 
     def collect_rollouts(
         self,

@@ -97,6 +97,8 @@ def test_policies(wrong: Wrong) -> None:
     Wrong(lambda: ppo(reward_scale=None), "reward_scale=None must be a positive", TypeError),
     Wrong(lambda: ppo(seed=-1), "seed=-1 must be at least 0"),
     Wrong(lambda: ppo(wheels=4), "argument 'wheels'", TypeError),
+    Wrong(lambda: ppo().learn(-5), "total_timesteps=-5 must be at least 0"),
+    Wrong(lambda: ppo().learn(total_timesteps=NAN), "total_timesteps=nan must be at least 0"),  # type: ignore[arg-type]
 )
 def test_settings_of_recurrent_ppo(wrong: Wrong) -> None:
     check(wrong)

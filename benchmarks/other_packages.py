@@ -1,8 +1,8 @@
 """Environments that others wrote, POPGym's and MiniGrid's, with and without warm-up.
 
-Nothing is adapted to them: observations, actions and rewards are as they come, and no success is
-reported, so every run has all its steps. Needs ``pip install "warmrl[popgym,minigrid]"``. Makes
-a table of docs/benchmarks.md::
+POPGym's observations, actions and rewards are as they come. Of MiniGrid's squares the nearest 3 x 3
+are seen, one-hot, and three of its actions are left. No success is reported, so every run has all
+its steps. Needs ``pip install "warmrl[popgym,minigrid]"``. Makes tables of docs/benchmarks.md::
 
     python benchmarks/other_packages.py
     python benchmarks/other_packages.py --quick

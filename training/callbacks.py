@@ -1,6 +1,8 @@
 """When to stop training, and what is done once the task is solved."""
 
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
@@ -33,6 +35,9 @@ class StopWhenSolved(BaseCallback):
     that falls below 0.95. Practice matters: it is in these rollouts that the decision settles, and
     an agent stopped at once often errs on delays it never saw.
 
+    The policy that is left is the one that played the last rollout, whose success was measured. The
+    update after it is taken back: what it made better or worse, nobody has seen.
+
     :param rollouts: for how many rollouts; ``None`` never stops
     :param anneal: whether the step size falls meanwhile, in equal steps, to zero when it stops
     """
@@ -45,6 +50,8 @@ class StopWhenSolved(BaseCallback):
         """environment steps when the task was solved, ``None`` if it is not"""
         self.practised = 0
         """rollouts since then"""
+        self._played: dict[str, Any] | None = None
+        """weights with which the last rollout was played, once there has been enough practice"""
 
     @property
     def done(self) -> bool:
@@ -62,6 +69,7 @@ class StopWhenSolved(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._given = self.model.lr_schedule
+        self._played = None
         self._anneal()
 
     def _on_training_end(self) -> None:
@@ -69,7 +77,9 @@ class StopWhenSolved(BaseCallback):
             self.model.lr_schedule = self._given
 
     def _on_step(self) -> bool:
-        # Not asked in _on_rollout_end, so that the last rollout is still learned from.
+        # Training can be stopped at a step only, which is after the update.
+        if self.done and self._played is not None:
+            self.model.policy.load_state_dict(self._played)
         return not self.done
 
     def _on_rollout_end(self) -> None:
@@ -80,6 +90,8 @@ class StopWhenSolved(BaseCallback):
             self.solved_at, self.practised = self.num_timesteps, 0
         else:
             self.practised += 1
+        if self.done:
+            self._played = deepcopy(self.model.policy.state_dict())
         self._anneal()
 
     def _anneal(self) -> None:

@@ -241,6 +241,22 @@ def test_practice_goes_on(
     assert len(progress(Path("run"))) == 6
 
 
+def test_the_policy_saved_is_the_one_that_played_the_last_rollout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The third rollout of practice is played with what the update after the second has left."""
+    solve(monkeypatch.setattr)
+    for rollouts in ("2", "3"):
+        practice = ("--solved-rollouts", rollouts, "--no-consolidate", "--run-dir", rollouts)
+        main([*SHORT, *practice])
+    snapshot, _ = latest_checkpoint(Path("2"))
+    assert snapshot is not None
+    saved = load_file("3/policy.safetensors")
+    assert all(np.array_equal(snapshot.arrays[f"policy.{n}"], a) for n, a in saved.items())
+    before = load_file("2/policy.safetensors")
+    assert not all(np.array_equal(before[n], a) for n, a in saved.items())
+
+
 def test_episodes_of_others_start_anew(capsys: pytest.CaptureFixture[str]) -> None:
     interrupted = ("--env-kwargs", "fault", "interrupt", "after", "20", "--warmup", "none")
     strange = [arg for arg in SHORT if arg not in ("--length", "--eval-delays", "3")]

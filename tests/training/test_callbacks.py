@@ -4,6 +4,8 @@ from collections import deque
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
 from warmrl.benchmarks.agent_job import LastinglySolved
 from warmrl.training import StopWhenSolved
@@ -16,6 +18,7 @@ class Model:
         self.num_timesteps = 0
         self.ep_success_buffer: deque[float] | None = deque(maxlen=100)
         self.lr_schedule: Any = lambda progress_remaining: 0.4 * progress_remaining
+        self.policy = nn.Linear(1, 1)
 
     def get_env(self) -> None:
         return None
@@ -45,6 +48,34 @@ def test_stops_after_practice() -> None:
     assert [rollout(callback, rate) for rate in (0.5, 0.99, 1.0)] == [True] * 3
     assert not rollout(callback, 1.0)
     assert callback.solved_at == 20
+
+
+def weight_after(callback: StopWhenSolved, *success: float) -> float:
+    """What becomes of a weight that every update raises by one."""
+    model: Any = callback.model
+    weight: nn.Parameter = model.policy.weight
+    nn.init.zeros_(weight)
+    for rate in success:
+        model.ep_success_buffer.extend([rate] * 100)
+        callback.on_rollout_end()
+        with torch.no_grad():
+            weight.add_(1)
+        callback.on_step()
+    return weight.item()
+
+
+def test_the_update_after_the_last_rollout_is_taken_back() -> None:
+    """The policy that is left is the one whose success was measured."""
+    assert weight_after(started(2), 0.5, 1.0, 1.0) == 3
+    assert weight_after(started(2), 0.5, 1.0, 1.0, 1.0) == 3
+    assert weight_after(started(0), 0.5, 1.0) == 1
+    assert weight_after(started(None), 1.0, 1.0) == 2
+
+
+def test_one_that_stops_nothing_takes_nothing_back() -> None:
+    callback = LastinglySolved(1)
+    callback.init_callback(Model())  # type: ignore[arg-type]
+    assert weight_after(callback, 1.0, 1.0, 1.0) == 3
 
 
 def test_without_practice_it_stops_at_once() -> None:

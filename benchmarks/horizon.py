@@ -4,10 +4,16 @@ Makes the table of docs/benchmarks.md and the README's first figure::
 
     python benchmarks/horizon.py
 
-Every drive of the warm-up, in double and in single layers, against none::
+Every drive of the warm-up::
 
-    python benchmarks/horizon.py --warmups frame rollout gaussian none --layers double single \\
+    python benchmarks/horizon.py --warmups frame rollout gaussian none \\
         --figure docs/images/drives.png
+
+In single layers, all of which is warmed up (they seldom repeat themselves, so that the longest
+corridors would take hours)::
+
+    python benchmarks/horizon.py --warmups frame rollout gaussian --layers single \\
+        --delays 20 200 2000 20000 --certify-steps 20000 --figure docs/images/single.png
 
 In mazes where three moves of ten are random::
 
@@ -35,13 +41,13 @@ from scipy import stats
 from warmrl.benchmarks.agent_job import AgentJob, show
 from warmrl.benchmarks.study import Study
 from warmrl.benchmarks.variants import Layers, Variant, variants
+from warmrl.checks import check_integer
 from warmrl.command_line import one_line_errors, parse
 from warmrl.envs.registration import make_task
 from warmrl.sweeps.rows import Row, grouped
 from warmrl.training import TrainConfig
 
 COLD: dict[str, Any] = {"consolidate": False, "solved_rollouts": 75}
-CERTIFY_STEPS = 200_000  # for a cue, after which it counts as undecided
 COLD_DELAY = 100_000  # cold agents seldom repeat themselves, so every step has to be taken
 
 
@@ -65,8 +71,15 @@ class Horizon(Study):
     """Double layers, of which half is warmed up, or single ones."""
     delays: tuple[int, ...] = (20, 200, 2_000, 20_000, 100_000, 1_000_000)
     """Lengths tested."""
+    certify_steps: int = 200_000
+    """Corridor steps for each cue after which to give up looking for a certificate, 0 to not look;
+    of cold agents and in random mazes none is looked for."""
     figure: Path = Path("docs/images/horizon.png")
     """Where the figure is written."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_integer("certify_steps", self.certify_steps, 0)
 
     @property
     def variants(self) -> list[Variant]:
@@ -99,7 +112,7 @@ class Horizon(Study):
                     **(COLD if variant.warmup == "none" else {}),
                 ),
                 self.delays_of(variant),
-                0 if variant.warmup == "none" or self.stochasticity else CERTIFY_STEPS,
+                0 if variant.warmup == "none" or self.stochasticity else self.certify_steps,
             )
             for seed in range(self.seeds)
             for variant in self.variants

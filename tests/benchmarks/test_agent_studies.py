@@ -20,7 +20,7 @@ from warmrl.benchmarks import agent_job, initialisation, paper
 from warmrl.benchmarks.agent_job import AgentJob, show
 from warmrl.benchmarks.direct import Direct
 from warmrl.benchmarks.direct import main as direct
-from warmrl.benchmarks.horizon import CERTIFY_STEPS, Horizon, draw
+from warmrl.benchmarks.horizon import Horizon, draw
 from warmrl.benchmarks.horizon import main as horizon
 from warmrl.benchmarks.other_packages import OtherPackages
 from warmrl.benchmarks.recall import Recall
@@ -40,7 +40,7 @@ def test_default_runs_keep_names_and_keys() -> None:
     assert [job.group for job in jobs] == 10 * expected
     config = TrainConfig(length=(20,), cell="gru", warmup="frame", seed=1).to_json()
     delays = [20, 200, 2_000, 20_000, 100_000, 1_000_000]
-    assert jobs[4].key == json.dumps(["gru frame", config, delays, CERTIFY_STEPS, 100])
+    assert jobs[4].key == json.dumps(["gru frame", config, delays, 200_000, 100])
     assert jobs[5].delays == tuple(delays[:-1])  # cold
 
 

@@ -21,10 +21,20 @@ onnx, _, onnxruntime = (
 
 PolicyFactory: TypeAlias = Callable[..., MlpRnnPolicy]
 Observations: TypeAlias = Callable[[str, int, int], list[Any]]
-FURTHER = [("lstm", False, 1, False), ("gru", True, 1, False), ("gru", False, 2, True)]
-SHAPES = [
-    *((cell, True, 2, True) for cell in CELLS),
-    *(pytest.param(*shape, marks=pytest.mark.slow) for shape in FURTHER),
+Form: TypeAlias = tuple[str, str, str, dict[str, Any]]  # cell, seen, done, further settings
+FAST = ("box", "discrete")  # to look at; of these a thousand are seen
+TALL: dict[str, Any] = {"double": True, "n_lstm_layers": 2, "skip": True}
+FORMS: list[Form] = [  # every cell, every kind of observation and every kind of action
+    ("lstm", "image", "discrete", {}),
+    ("gru", "dict", "box", {}),
+    ("mgu", "discrete", "box", {"net_arch": [8]}),
+    ("nbrc", "box", "box", {"use_sde": True, "squash_output": True}),
+    ("brc", "dict", "multidiscrete", {"double": True}),
+    ("lstm", "discrete", "multibinary", TALL),
+]
+FURTHER: list[Form] = [
+    *((cell, "box", "discrete", TALL) for cell in CELLS),
+    ("gru", "box", "discrete", {"n_lstm_layers": 2, "skip": True}),
 ]
 
 
@@ -77,43 +87,18 @@ def compare(agent: Agent, path: Path, stream: list[Any], n: int, atol: float = 1
     assert np.mean(compared) > 0.8
 
 
-@pytest.mark.parametrize(("cell", "double", "layers", "skip"), SHAPES)
-def test_a_thousand_steps_in_every_cell(
-    make_policy: PolicyFactory,
-    observations: Observations,
-    tmp_path: Path,
-    cell: str,
-    double: bool,
-    layers: int,
-    skip: bool,
-) -> None:
-    policy = make_policy(cell=cell, double=double, n_lstm_layers=layers, skip=skip)
-    export_onnx(policy, tmp_path / "policy.onnx")
-    compare(Agent(policy), tmp_path / "policy.onnx", observations("box", 3, 1000), 3)
-
-
 @pytest.mark.parametrize(
-    ("seen", "done", "options"),
-    [
-        ("image", "discrete", {}),
-        ("dict", "box", {}),
-        ("discrete", "box", {"net_arch": [8]}),
-        ("box", "box", {"use_sde": True, "squash_output": True}),
-        ("dict", "multidiscrete", {}),
-        ("discrete", "multibinary", {}),
-    ],
+    "form", [*FORMS, *(pytest.param(form, marks=pytest.mark.slow) for form in FURTHER)]
 )
-def test_every_space(
-    make_policy: PolicyFactory,
-    observations: Observations,
-    tmp_path: Path,
-    seen: str,
-    done: str,
-    options: dict[str, Any],
+def test_every_cell_and_space(
+    make_policy: PolicyFactory, observations: Observations, tmp_path: Path, form: Form
 ) -> None:
-    agent = Agent(make_policy(seen, done, **options))
+    cell, seen, done, options = form
+    agent = Agent(make_policy(seen, done, cell=cell, **options))
     export_onnx(agent, tmp_path / "policy.onnx")
-    compare(agent, tmp_path / "policy.onnx", observations(seen, 4, 40), 4)
+    for n, n_steps in ((3, 1000 if seen in FAST else 50), (1, 5), (17, 5)):
+        agent.reset()
+        compare(agent, tmp_path / "policy.onnx", observations(seen, n, n_steps), n)
 
 
 def test_a_trained_model_and_what_its_file_says(
@@ -145,13 +130,3 @@ def test_a_trained_model_and_what_its_file_says(
         "next_h": [1, "n", 64],
         "next_c": [1, "n", 64],
     }
-
-
-def test_one_episode_and_many(
-    make_policy: PolicyFactory, observations: Observations, tmp_path: Path
-) -> None:
-    agent = Agent(make_policy())
-    export_onnx(agent, tmp_path / "policy.onnx")
-    for n in (1, 2, 17):
-        agent.reset()
-        compare(agent, tmp_path / "policy.onnx", observations("box", n, 5), n)

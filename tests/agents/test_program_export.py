@@ -18,10 +18,19 @@ from warmrl.tests.test_evaluate_script import make_run
 
 PolicyFactory: TypeAlias = Callable[..., MlpRnnPolicy]
 Observations: TypeAlias = Callable[[str, int, int], list[Any]]
-FURTHER = [("lstm", False, 1, False), ("gru", True, 1, False)]
-SHAPES = [
-    *((cell, True, 2, True) for cell in CELLS),
-    *(pytest.param(*shape, marks=pytest.mark.slow) for shape in FURTHER),
+Form: TypeAlias = tuple[str, str, str, dict[str, Any]]  # cell, seen, done, further settings
+FAST = ("box", "discrete")  # to look at; of these a thousand are seen
+TALL: dict[str, Any] = {"double": True, "n_lstm_layers": 2, "skip": True}
+FORMS: list[Form] = [  # every cell, every kind of observation and every kind of action
+    ("lstm", "image", "discrete", {}),
+    ("gru", "dict", "discrete", {"double": True}),
+    ("mgu", "discrete", "multidiscrete", {}),
+    ("brc", "box", "box", {}),
+    ("nbrc", "box", "discrete", TALL),
+]
+FURTHER: list[Form] = [
+    *((cell, "box", "discrete", TALL) for cell in CELLS),
+    ("lstm", "box", "discrete", {}),
 ]
 
 STRANGER = """
@@ -53,32 +62,17 @@ def compare(agent: Agent, path: Path, stream: list[Any], n: int) -> None:
         assert torch.equal(action, torch.as_tensor(wanted))
 
 
-@pytest.mark.parametrize(("cell", "double", "layers", "skip"), SHAPES)
-def test_a_thousand_steps_in_every_cell_to_the_bit(
-    make_policy: PolicyFactory,
-    observations: Observations,
-    tmp_path: Path,
-    cell: str,
-    double: bool,
-    layers: int,
-    skip: bool,
-) -> None:
-    agent = Agent(make_policy(cell=cell, double=double, n_lstm_layers=layers, skip=skip))
-    export_program(agent, tmp_path / "policy.pt2")
-    for n, n_steps in ((1, 1000), (3, 20)):
-        compare(agent, tmp_path / "policy.pt2", observations("box", n, n_steps), n)
-
-
 @pytest.mark.parametrize(
-    ("seen", "done"),
-    [("image", "discrete"), ("dict", "discrete"), ("discrete", "multidiscrete"), ("box", "box")],
+    "form", [*FORMS, *(pytest.param(form, marks=pytest.mark.slow) for form in FURTHER)]
 )
-def test_every_space(
-    make_policy: PolicyFactory, observations: Observations, tmp_path: Path, seen: str, done: str
+def test_every_cell_and_space_to_the_bit(
+    make_policy: PolicyFactory, observations: Observations, tmp_path: Path, form: Form
 ) -> None:
-    agent = Agent(make_policy(seen, done=done))
+    cell, seen, done, options = form
+    agent = Agent(make_policy(seen, done, cell=cell, **options))
     export_program(agent, tmp_path / "policy.pt2")
-    compare(agent, tmp_path / "policy.pt2", observations(seen, 4, 10), 4)
+    for n, n_steps in ((1, 1000 if seen in FAST else 50), (3, 20)):
+        compare(agent, tmp_path / "policy.pt2", observations(seen, n, n_steps), n)
 
 
 def test_what_its_file_says(make_policy: PolicyFactory, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_heads_with_a_skip_see_the_features_beside_the_state(critic: dict[str, b
 
 @every_cell
 @pytest.mark.parametrize("double", [False, True])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     resets=arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=8)),
 )

@@ -107,8 +107,9 @@ def test_jacobians_of_every_cell(cell: str) -> None:
             torch.testing.assert_close(of_input[..., i], (up - down) / 2e-6)
 
 
-@pytest.mark.parametrize("radius", [1.0, 0.5])
-@pytest.mark.parametrize("cell", sorted(CELLS))
+@pytest.mark.parametrize(
+    ("cell", "radius"), [("gru", 1.0), ("lstm", 1.0), *((cell, 0.5) for cell in sorted(CELLS))]
+)
 def test_every_cell_reaches_its_radii(cell: str, radius: float) -> None:
     stack = seeded(RecurrentStack, cell, 5, 16, double=True)
     config = LocalStabilityConfig(

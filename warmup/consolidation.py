@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
-from torch import Tensor, nn
+from torch import Tensor
 
 from .consolidation_config import ConsolidationConfig
-from .divergence import check_descent, restored_on_error, with_smaller_steps
+from .divergence import restored_on_error, with_smaller_steps
+from .longer_waits import LongerWaits
 from .modes import training_mode
 from .resting import Resting, held, rest_loss
+from .rounds import Rounds
 from .sequels import Played, Sequels
+from .stretching import Stretching
 from .taken_actions import evaluate_taken
 from .waits import Waiting, at, ends_of_long_waits, joined, same
 
@@ -30,9 +33,11 @@ class ConsolidationCallback(BaseCallback):
     :func:`rest_loss` draws noisy states, of the goals and of the ends of the ways there, to their
     goals, until all are at rest. Behaviour is rehearsed: after these longer waits the actions that
     followed the real ones shall be as likely as before, in the mean square change of their
-    log-probabilities. An anchor holds the rest of it: the same of all actions of that rollout. Only
-    the parameters of the recurrent layers change. It needs no further environment steps, and works
-    with sb3-contrib's ``RecurrentPPO`` too.
+    log-probabilities. Where other actions follow if waits are but longer, and what is remembered
+    thus is not held at all, episodes with longer and longer waits are rehearsed first, and between
+    the rounds: in them, and after them, the agent shall act as it did. An anchor holds the rest of
+    it: the same of all actions of that rollout. Only the parameters of the recurrent layers change.
+    It needs no further environment steps, and works with sb3-contrib's ``RecurrentPPO`` too.
 
     :param config: settings
     :param watch: which elements of an observation, flattened, tell whether anything new is seen;
@@ -116,28 +121,54 @@ class ConsolidationCallback(BaseCallback):
             seen = held(actor.rnn, actor.x, actor.start, n_drift=0, n_hold=1)
         sequels = Sequels(policy, played, waiting, seen, config.n_followed)
         actor.lost = lambda state: sequels.changes(state) > config.max_change
-        loss = torch.zeros(())
+        rounds = Rounds(
+            "consolidation", parameters, learning_rate, config.n_steps, config.max_grad_norm
+        )
+        longer = LongerWaits(policy, played, waiting, config.n_followed)
+        stretching = Stretching(longer, rounds, config, generator)
+
+        def anchor() -> Tensor:
+            i = int(torch.randint(len(batches), (), generator=generator))
+            changed = _log_probs(policy, batches[i]) - before[i]
+            return config.anchor * changed.square().mean()
+
+        def loss() -> Tensor:
+            total = anchor() + self._rest(trunks, sequels, generator)
+            return total + stretching.loss(config.stretch_steps) if stretched else total
+
         with restored_on_error(parameters), training_mode(policy, True), torch.enable_grad():
+            drifts = self._drifts(actor, sequels)
+            stretched = drifts and stretching.run(config.flow_steps, anchor)
             for number in range(config.n_rounds):
+                if stretched:
+                    anew = number > 0 and stretching.run(config.stretch_steps, anchor)
+                    self._start_again(trunks, longer, forget=anew)
                 n_flow = int(config.flow_steps * config.flow_growth**number)
                 flows = [trunk.flow(n_flow, config.max_slip, config.noise) for trunk in trunks]
                 if number and all(n == 0 and speed < config.rest_speed for n, speed in flows):
                     break
-                optimiser = torch.optim.Adam(parameters, lr=learning_rate)
-                for step in range(config.n_steps):
-                    optimiser.param_groups[0]["lr"] = learning_rate * (1 - step / config.n_steps)
-                    i = int(torch.randint(len(batches), (), generator=generator))
-                    changed = _log_probs(policy, batches[i]) - before[i]
-                    loss = config.anchor * changed.square().mean()
-                    loss = loss + self._rest(trunks, sequels, generator)
-                    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-                    for parameter, gradient in zip(parameters, gradients, strict=True):
-                        parameter.grad = gradient
-                    norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
-                    done = number * config.n_steps + step
-                    check_descent("consolidation", done, learning_rate, loss, norm)
-                    optimiser.step()
-        return loss.item()
+                rounds.run(loss)
+        return rounds.loss
+
+    @torch.no_grad()
+    def _drifts(self, actor: Resting, sequels: Sequels) -> bool:
+        """Whether too many waits are followed by other actions if they are longer."""
+        config = self.config
+        end = held(actor.rnn, actor.x, actor.start, n_drift=0, n_hold=config.flow_steps)
+        lost = sequels.changes(end) > config.max_change
+        return lost.float().mean().item() > config.max_lost
+
+    @torch.no_grad()
+    def _start_again(self, trunks: list[Resting], longer: LongerWaits, forget: bool) -> None:
+        """Let states start where the present weights lead them, and perhaps forget their goals."""
+        for i, trunk in enumerate(trunks):
+            features = partial(_of_trunk, i, self.model.policy)
+            now = longer.states(trunk.rnn, features)
+            h, c = (part.clone() for part in trunk.start)
+            h[:, longer.which], c[:, longer.which] = now
+            trunk.start = h, c
+            if forget:
+                trunk.goal = None
 
     def _ends(self, waiting: Waiting, generator: torch.Generator) -> Waiting:
         """The moments in which some of the waits ended."""
@@ -148,7 +179,7 @@ class ConsolidationCallback(BaseCallback):
     def _trunks(self, waiting: Waiting) -> list[Resting]:
         """The states at those moments, of actor and critic."""
         policy: Any = self.model.policy
-        actor, critic = _features(policy, waiting.observations)
+        actor, critic = _features(policy, policy.obs_to_tensor(waiting.observations)[0])
         trunks = [Resting(policy.lstm_actor, actor, waiting.actor)]
         if getattr(policy, "lstm_critic", None) is not None:
             trunks.append(Resting(policy.lstm_critic, critic, waiting.critic))
@@ -189,8 +220,13 @@ def _log_probs(policy: Any, batch: Any) -> Tensor:
     return real
 
 
+def _of_trunk(number: int, policy: Any, observations: Any) -> Tensor:
+    """What the actor reads [S, I], number 0, or the critic."""
+    return _features(policy, observations)[number]
+
+
 @torch.no_grad()
 def _features(policy: Any, observations: Any) -> tuple[Tensor, Tensor]:
     """What actor and critic read [S, I] each."""
-    features = policy.extract_features(policy.obs_to_tensor(observations)[0])
+    features = policy.extract_features(observations)
     return features if isinstance(features, tuple) else (features, features)

@@ -48,6 +48,13 @@ class ConsolidationConfig:
     """Longest time (steps) for which it has been held before, without a gradient."""
     max_grad_norm: float = 1.0
     """Largest norm of the gradient."""
+    max_lost: float = 0.05
+    """Share of waits that may be followed by other actions if they are longer; where it is more,
+    episodes are stretched first."""
+    stretch_steps: int = 100
+    """By how many steps waits are longer in stretched episodes, in the end."""
+    n_stretch_rounds: int = 30
+    """Rounds of that, at most, 0 for none; their step size does not fall."""
     seed: int = 0
     """Seed of all that is drawn."""
 
@@ -62,7 +69,10 @@ class ConsolidationConfig:
         ):
             check_integer(name, getattr(self, name), 1)
         check_integer("flow_steps", self.flow_steps, 2)
-        check_integer("max_drift_steps", self.max_drift_steps, 0)
+        check_integer("stretch_steps", self.stretch_steps, 1)
+        check_number("max_lost", self.max_lost, 0, 1)
+        for name in ("max_drift_steps", "n_stretch_rounds"):
+            check_integer(name, getattr(self, name), 0)
         check_number("flow_growth", self.flow_growth, 1)
         for name in ("max_slip", "max_change", "rest_speed", "learning_rate", "max_grad_norm"):
             check_positive(name, getattr(self, name))

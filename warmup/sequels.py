@@ -50,8 +50,10 @@ class Sequels:
         acted = np.minimum(inside + 1, len(played.dones) - 1)
         self.real = torch.from_numpy(real).to(policy.device)
         """which of them there were [S, L]"""
-        self._observations = _tensors(policy, _picked(played.observations, inside, env))
-        actions = torch.from_numpy(_picked(played.actions, acted, env)).to(policy.device)
+        seen = each_part(stacked(played.observations), lambda part: part[inside, env[:, None]])
+        self._observations = readable(policy, seen)
+        taken = np.array(played.actions)[acted, env[:, None]]
+        actions = torch.from_numpy(taken).to(policy.device)
         self._actions = actions.flatten(2) if actions.dim() > 2 else actions
         self._all = torch.arange(len(env), device=policy.device)
         with torch.no_grad():
@@ -73,7 +75,7 @@ class Sequels:
     def _of_actions(self, state: tuple[Tensor, Tensor], which: Tensor) -> Tensor:
         """Log-probabilities [B, L]."""
         n_steps = self.real.shape[1]
-        observations = _of(self._observations, lambda part: part[which].flatten(0, 1))
+        observations = each_part(self._observations, lambda part: part[which].flatten(0, 1))
         actions = self._actions[which].flatten(0, 1)
         starts = torch.zeros(len(actions), device=self._policy.device)
         # Of the critic nothing is asked: any state of its shape will do.
@@ -84,22 +86,23 @@ class Sequels:
         return result
 
 
-def _picked(steps: list[Any], step: NDArray[np.int64], env: NDArray[np.int64]) -> Any:
-    """Of each environment some steps [S, L, ...]."""
+def stacked(steps: list[Any]) -> Any:
+    """What N environments showed in each of T steps as one array [T, N, ...], or a dict of such."""
     if isinstance(steps[0], dict):
-        return {key: _picked([part[key] for part in steps], step, env) for key in steps[0]}
-    return np.array(steps)[step, env[:, None]]
+        return {key: np.array([part[key] for part in steps]) for key in steps[0]}
+    return np.array(steps)
 
 
-def _tensors(policy: Any, observations: Any) -> Any:
+def readable(policy: Any, observations: Any) -> Any:
     """Observations [S, L, ...] as the policy reads them."""
     shape = next(iter(observations.values())) if isinstance(observations, dict) else observations
-    flat = _of(observations, lambda part: part.reshape(-1, *part.shape[2:]))
+    flat = each_part(observations, lambda part: part.reshape(-1, *part.shape[2:]))
     read, _ = policy.obs_to_tensor(flat)
-    return _of(read, lambda part: part.unflatten(0, shape.shape[:2]))
+    return each_part(read, lambda part: part.unflatten(0, shape.shape[:2]))
 
 
-def _of(parts: Any, change: Any) -> Any:
+def each_part(parts: Any, change: Any) -> Any:
+    """Change an array, or each of a dict of arrays."""
     if isinstance(parts, dict):
         return {key: change(part) for key, part in parts.items()}
     return change(parts)

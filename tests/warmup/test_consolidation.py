@@ -17,8 +17,10 @@ from warmrl.agents import CELLS, MlpRnnPolicy, MultiInputRnnPolicy, RecurrentPPO
 from warmrl.envs import make_vec_env
 from warmrl.warmup import ConsolidationCallback, ConsolidationConfig
 from warmrl.warmup.consolidation import _log_probs
+from warmrl.warmup.longer_waits import LongerWaits
 from warmrl.warmup.resting import Resting, Ways, held
 from warmrl.warmup.sequels import Played, Sequels
+from warmrl.warmup.stretching import Stretching
 from warmrl.warmup.waits import Waiting
 
 SMALL: dict[str, Any] = {"n_steps": 16, "batch_size": 32, "n_epochs": 1, "seed": 0, "device": "cpu"}
@@ -188,14 +190,88 @@ def test_what_followed_a_wait_is_rehearsed_after_longer_ones() -> None:
     assert changes[1] < changes[0] / 4
 
 
+def restless(model: Any) -> Any:
+    """A model that PPO does not change, whose states move a lot in waits, and actions with them."""
+    with torch.no_grad():
+        for weight in model.policy.parameters():
+            weight.mul_(3)
+        model.policy.action_net.weight.mul_(30)
+    return frozen(model)
+
+
+class Watched(ConsolidationCallback):
+    """Keeps what it works on, and counts how often it starts again."""
+
+    longer: LongerWaits | None = None
+    started = 0
+
+    def _start_again(self, trunks: list[Resting], longer: LongerWaits, forget: bool) -> None:
+        self.longer, self.started = longer, self.started + 1
+        super()._start_again(trunks, longer, forget)
+
+
+EASILY: dict[str, Any] = {"max_change": 1e-3, "max_lost": 0.0, "n_states": 16, "flow_steps": 10}
+
+
+def test_what_is_lost_in_longer_waits_is_learned() -> None:
+    """Nothing else tells it what to do in waits that are ten times as long."""
+    changes = []
+    for n_steps in (1, 40):
+        model = restless(ours(recall(n_envs=16)))
+        config = ConsolidationConfig(
+            1, n_steps, learning_rate=1e-2, stretch_steps=40, n_stretch_rounds=4, **EASILY
+        )
+        callback = Watched(config)
+        model.learn(16 * 16, callback=callback)
+        assert callback.longer is not None
+        with torch.no_grad():
+            changes.append(callback.longer.changes(40).mean().item())
+    assert changes[1] < changes[0] / 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "started"),
+    [({}, 3), ({"n_stretch_rounds": 0}, 0), ({"max_lost": 1.0}, 0), ({"max_change": 1e9}, 0)],
+)
+def test_it_starts_again_only_where_much_is_lost(settings: dict[str, Any], started: int) -> None:
+    model = restless(ours(recall(n_envs=16)))
+    callback = Watched(ConsolidationConfig(3, 1, **EASILY | settings))
+    model.learn(16 * 16, callback=callback)
+    assert callback.started == started
+
+
+def test_where_no_episode_begins_there_is_nothing_to_stretch() -> None:
+    model = restless(ours(recall(n_envs=16, delay=30)))
+    callback = Watched(ConsolidationConfig(2, 1, **EASILY))
+    model.learn(16 * 16, callback=callback)
+    assert callback.started == 0
+
+
+def test_stretching_goes_farther_and_farther(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked for: as long as it is not kept the same, then twice as much, then the most."""
+    asked: list[int] = []
+    kept = {10: 2, 20: 1, 25: 1}  # how often each must be asked for
+
+    def keeps(_: Stretching, n_more: int) -> bool:
+        asked.append(n_more)
+        return asked.count(n_more) >= kept[n_more]
+
+    monkeypatch.setattr(Stretching, "_keeps", keeps)
+    model = restless(ours(recall(n_envs=16)))
+    callback = Watched(ConsolidationConfig(1, 1, stretch_steps=25, **EASILY))
+    model.learn(16 * 16, callback=callback)
+    assert asked == [10, 10, 20, 25]
+
+
+@pytest.mark.parametrize("settings", [{}, EASILY])
 @pytest.mark.parametrize("make_model", [ours, upstream])
-def test_only_recurrent_layers_change(make_model: Any) -> None:
+def test_only_recurrent_layers_change(make_model: Any, settings: dict[str, Any]) -> None:
     model = frozen(make_model(recall()))
     policy = model.policy
     trunks = [policy.lstm_actor] + ([policy.lstm_critic] if policy.lstm_critic is not None else [])
     assert len(trunks) == (1 if make_model is ours else 2)
     before, whole = [weights(trunk) for trunk in trunks], weights(policy)
-    model.learn(64, callback=ConsolidationCallback(ConsolidationConfig(1, 2)))
+    model.learn(64, callback=ConsolidationCallback(ConsolidationConfig(1, 2, **settings)))
     after = [weights(trunk) for trunk in trunks]
     changed = [(a != b).sum() for a, b in zip(after, before, strict=True)]
     assert all(n > 0 for n in changed)
@@ -304,6 +380,9 @@ def test_divergence_is_said() -> None:
         ({"learning_rate": 0.0}, "learning_rate=0.0 must be a positive number"),
         ({"max_hold_steps": 0}, "max_hold_steps=0 must be at least 1"),
         ({"max_drift_steps": -1}, "max_drift_steps=-1 must be at least 0"),
+        ({"n_stretch_rounds": -1}, "n_stretch_rounds=-1 must be at least 0"),
+        ({"stretch_steps": 0}, "stretch_steps=0 must be at least 1"),
+        ({"max_lost": 1.5}, "max_lost=1.5 must be a number from 0 to 1"),
     ],
 )
 def test_rejects(settings: dict[str, Any], message: str) -> None:

@@ -14,7 +14,7 @@ from .consolidation_config import ConsolidationConfig
 from .divergence import restored_on_error, with_smaller_steps
 from .longer_waits import LongerWaits
 from .modes import training_mode
-from .resting import Resting, held, rest_loss
+from .resting import Resting, held, led, rest_loss
 from .rounds import Rounds
 from .sequels import Played, Sequels
 from .stretching import Stretching
@@ -35,9 +35,10 @@ class ConsolidationCallback(BaseCallback):
     followed the real ones shall be as likely as before, in the mean square change of their
     log-probabilities. Where other actions follow if waits are but longer, and what is remembered
     thus is not held at all, episodes with longer and longer waits are rehearsed first, and between
-    the rounds: in them, and after them, the agent shall act as it did. An anchor holds the rest of
-    it: the same of all actions of that rollout. Only the parameters of the recurrent layers change.
-    It needs no further environment steps, and works with sb3-contrib's ``RecurrentPPO`` too.
+    the rounds: in them, and after them, the agent shall act as it did; so it begins again if that
+    is found in the end. An anchor holds the rest of it: the same of all actions of that rollout.
+    Only the parameters of the recurrent layers change. It needs no further environment steps, and
+    works with sb3-contrib's ``RecurrentPPO`` too.
 
     :param config: settings
     :param watch: which elements of an observation, flattened, tell whether anything new is seen;
@@ -136,30 +137,41 @@ class ConsolidationCallback(BaseCallback):
             total = anchor() + self._rest(trunks, sequels, generator)
             return total + stretching.loss(config.stretch_steps) if stretched else total
 
-        with restored_on_error(parameters), training_mode(policy, True), torch.enable_grad():
-            drifts = self._drifts(actor, sequels)
-            stretched = drifts and stretching.run(config.flow_steps, anchor)
+        def settle() -> int:
+            n_flow = 0
             for number in range(config.n_rounds):
                 if stretched:
-                    anew = number > 0 and stretching.run(config.stretch_steps, anchor)
+                    anew = number == 0 or stretching.run(config.stretch_steps, anchor)
                     self._start_again(trunks, longer, forget=anew)
                 n_flow = int(config.flow_steps * config.flow_growth**number)
                 flows = [trunk.flow(n_flow, config.max_slip, config.noise) for trunk in trunks]
                 if number and all(n == 0 and speed < config.rest_speed for n, speed in flows):
                     break
                 rounds.run(loss)
+            return n_flow
+
+        with restored_on_error(parameters), training_mode(policy, True), torch.enable_grad():
+            stretched = self._loses(sequels, actor, config.flow_steps)
+            stretched = stretched and stretching.run(config.flow_steps, anchor)
+            n_flow = settle()
+            if not stretched and len(longer.which):
+                self._start_again(trunks[:1], longer)
+                stretched = self._loses(sequels, actor, n_flow)
+                if stretched:
+                    settle()
         return rounds.loss
 
     @torch.no_grad()
-    def _drifts(self, actor: Resting, sequels: Sequels) -> bool:
+    def _loses(self, sequels: Sequels, actor: Resting, n_steps: int) -> bool:
         """Whether too many waits are followed by other actions if they are longer."""
-        config = self.config
-        end = held(actor.rnn, actor.x, actor.start, n_drift=0, n_hold=config.flow_steps)
-        lost = sequels.changes(end) > config.max_change
-        return lost.float().mean().item() > config.max_lost
+        end = led(actor.rnn, actor.x, actor.start, n_steps)
+        lost = sequels.changes(end) > self.config.max_change
+        return lost.float().mean().item() > self.config.max_lost
 
     @torch.no_grad()
-    def _start_again(self, trunks: list[Resting], longer: LongerWaits, forget: bool) -> None:
+    def _start_again(
+        self, trunks: list[Resting], longer: LongerWaits, forget: bool = False
+    ) -> None:
         """Let states start where the present weights lead them, and perhaps forget their goals."""
         for i, trunk in enumerate(trunks):
             features = partial(_of_trunk, i, self.model.policy)

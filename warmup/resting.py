@@ -11,6 +11,14 @@ CHUNK = 500  # steps for which an input is held at once
 STAGES = 8  # moments at which states are looked at on their way
 
 
+def led(rnn: nn.Module, x: Tensor, state: tuple[Tensor, Tensor], n: int) -> tuple[Tensor, Tensor]:
+    """Where states are led when an input is held for n steps, however many; see :func:`held`."""
+    for done in range(0, n, CHUNK):
+        steps = min(CHUNK, n - done)
+        _, state = rnn(x.expand(steps, *x.shape).contiguous(), state)
+    return state
+
+
 def held(
     rnn: nn.Module, x: Tensor, state: tuple[Tensor, Tensor], n_drift: int, n_hold: int
 ) -> tuple[Tensor, Tensor]:
@@ -22,11 +30,9 @@ def held(
     :param n_drift: for how long the input is held without a gradient
     :param n_hold: for how long it is then held with one
     """
-    if n_drift:
-        with torch.no_grad():
-            _, state = rnn(x.expand(n_drift, *x.shape).contiguous(), state)
-    end: tuple[Tensor, Tensor] = rnn(x.expand(n_hold, *x.shape).contiguous(), state)[1]
-    return end
+    with torch.no_grad():
+        state = led(rnn, x, state, n_drift)
+    return led(rnn, x, state, n_hold)
 
 
 def rest_loss(state: tuple[Tensor, Tensor], goal: tuple[Tensor, Tensor]) -> Tensor:
@@ -88,8 +94,8 @@ class Resting:
         stages = np.unique(np.geomspace(1, n_steps - 1, STAGES).round().astype(int)).tolist()
         way = [self.start]
         for before, stage in zip([0, *stages], stages, strict=False):
-            way.append(self._hold(way[-1], stage - before))
-        h, c = self._hold(way[-1], 1)
+            way.append(led(self.rnn, self.x, way[-1], stage - before))
+        h, c = led(self.rnn, self.x, way[-1], 1)
         last_h, last_c = way[-1]
         speed = max((h - last_h).abs().max(), (c.tanh() - last_c.tanh()).abs().max()).item()
         slip = torch.zeros(len(self.x), dtype=torch.bool, device=h.device)
@@ -103,12 +109,6 @@ class Resting:
         all_h, all_c = (torch.stack(parts) for parts in zip(*way, self.goal, strict=True))
         self.ways = Ways(all_h, all_c, _distance(all_h, h) <= reach)
         return int(slip.sum()), speed
-
-    def _hold(self, state: tuple[Tensor, Tensor], n_steps: int) -> tuple[Tensor, Tensor]:
-        for done in range(0, n_steps, CHUNK):
-            n = min(CHUNK, n_steps - done)
-            _, state = self.rnn(self.x.expand(n, *self.x.shape).contiguous(), state)
-        return state
 
     def held(
         self, drawn: Tensor, when: Tensor, off: Tensor, n_drift: int, n_hold: int

@@ -205,7 +205,7 @@ class Watched(ConsolidationCallback):
     longer: LongerWaits | None = None
     started = 0
 
-    def _start_again(self, trunks: list[Resting], longer: LongerWaits, forget: bool) -> None:
+    def _start_again(self, trunks: Any, longer: LongerWaits, forget: bool = False) -> None:
         self.longer, self.started = longer, self.started + 1
         super()._start_again(trunks, longer, forget)
 
@@ -231,13 +231,32 @@ def test_what_is_lost_in_longer_waits_is_learned() -> None:
 
 @pytest.mark.parametrize(
     ("settings", "started"),
-    [({}, 3), ({"n_stretch_rounds": 0}, 0), ({"max_lost": 1.0}, 0), ({"max_change": 1e9}, 0)],
+    [({}, 3), ({"n_stretch_rounds": 0}, 1 + 3), ({"max_lost": 1.0}, 1), ({"max_change": 1e9}, 1)],
 )
 def test_it_starts_again_only_where_much_is_lost(settings: dict[str, Any], started: int) -> None:
+    """Before each of three rounds; otherwise once, to see that nothing is lost in the end."""
     model = restless(ours(recall(n_envs=16)))
     callback = Watched(ConsolidationConfig(3, 1, **EASILY | settings))
     model.learn(16 * 16, callback=callback)
     assert callback.started == started
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_what_is_lost_in_the_end_begins_anew(lost: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All is well from where the states were, but perhaps not from where they are led now."""
+    asked: list[tuple[Tensor, int]] = []
+
+    def loses(_: ConsolidationCallback, sequels: Sequels, actor: Resting, n_steps: int) -> bool:
+        asked.append((actor.start[0], n_steps))
+        return lost and len(asked) == 2
+
+    monkeypatch.setattr(ConsolidationCallback, "_loses", loses)
+    callback = Watched(ConsolidationConfig(2, 1, learning_rate=1e-2, flow_steps=10, flow_growth=2))
+    restless(model := ours(recall(n_envs=16)))
+    model.learn(16 * 16, callback=callback)
+    assert [n_steps for _, n_steps in asked] == [10, 20]
+    assert not torch.equal(asked[0][0], asked[1][0])
+    assert callback.started == (1 + 2 if lost else 1)
 
 
 def test_where_no_episode_begins_there_is_nothing_to_stretch() -> None:

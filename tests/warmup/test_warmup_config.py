@@ -42,13 +42,14 @@ def test_the_settings_that_were_measured_are_the_defaults() -> None:
     rest |= {"max_slip": 0.25, "rest_speed": 1e-6, "learning_rate": 1e-3, "anchor": 1.0}
     rest |= {"batch_size": 128, "noise": 0.2, "max_hold_steps": 40, "max_drift_steps": 50}
     rest |= {"max_grad_norm": 1.0, "seed": 0, "rehearsal": 1.0, "n_followed": 8}
-    rest |= {"max_change": 0.5}
+    rest |= {"max_change": 0.5, "max_lost": 0.05, "stretch_steps": 100, "n_stretch_rounds": 30}
     assert asdict(ConsolidationConfig()) == rest
 
 
 def test_the_smallest_settings_are_settings() -> None:
     WarmupConfig(n_steps=1, batch_size=2, vaa_states=1, vaa_steps=1, max_drive_steps=1, halvings=0)
     ConsolidationConfig(n_steps=1, batch_size=1, max_hold_steps=1, max_drift_steps=0, noise=0)
+    ConsolidationConfig(max_lost=0, stretch_steps=1, n_stretch_rounds=0)
 
 
 def test_a_new_drive_is_available_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:

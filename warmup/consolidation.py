@@ -151,8 +151,8 @@ class ConsolidationCallback(BaseCallback):
             return n_flow
 
         with restored_on_error(parameters), training_mode(policy, True), torch.enable_grad():
-            stretched = self._loses(sequels, actor, config.flow_steps)
-            stretched = stretched and stretching.run(config.flow_steps, anchor)
+            drifts = self._loses(sequels, actor, config.flow_steps)
+            stretched = drifts and stretching.run(config.flow_steps, anchor)
             n_flow = settle()
             if not stretched and len(longer.which):
                 self._start_again(trunks[:1], longer)

@@ -13,6 +13,7 @@ from .cuts import CUTS
 from .divergence import (
     DivergedError,
     check_descent,
+    differentiate,
     restored_on_error,
     restorer,
     with_smaller_steps,
@@ -152,9 +153,7 @@ def descend(
                     rate = learning_rate * (1 - step / config.n_steps)
                     optimiser.param_groups[0]["lr"] = rate
                 loss = objective(step, generator)
-                gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-                for parameter, gradient in zip(parameters, gradients, strict=True):
-                    parameter.grad = gradient
+                differentiate(loss, parameters)
                 norm = nn.utils.clip_grad_norm_(parameters, config.max_grad_norm or float("inf"))
                 check_descent(name, step, learning_rate, loss, norm)
                 losses.append(loss.item())

@@ -17,6 +17,13 @@ class DivergedError(FloatingPointError):
     """A descent met a loss or a gradient that is NaN or infinite, after its first step."""
 
 
+def differentiate(loss: Tensor, parameters: Sequence[nn.Parameter]) -> None:
+    """Give these parameters the gradients of a loss, and no others any."""
+    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        parameter.grad = gradient
+
+
 def check_descent(name: str, step: int, learning_rate: float, loss: Tensor, norm: Tensor) -> None:
     """Check one step of a descent, before the weights change.
 

@@ -9,7 +9,7 @@ from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from .sequels import Played, each_part, stacked
+from .sequels import Played, each_part, readable, stacked
 from .taken_actions import evaluate_taken
 from .waits import Waiting
 
@@ -76,8 +76,7 @@ class LongerWaits:
     def _flat(self, step: Any, env: Any) -> Any:
         """Observations of these steps, sequence after sequence [B * J, ...]."""
         picked = each_part(self._seen, lambda part: part[step, env[:, None]])
-        flat = each_part(picked, lambda part: part.reshape(-1, *part.shape[2:]))
-        return self._policy.obs_to_tensor(flat)[0]
+        return each_part(readable(self._policy, picked), lambda part: part.flatten(0, 1))
 
     def _of_actions(self, chosen: Any, n_more: int) -> tuple[Tensor, Tensor, Tensor]:
         """Of J steps: log-probabilities, which steps without longer waits these are, what counts.

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from .divergence import check_descent
+from .divergence import check_descent, differentiate
 
 
 class Rounds:
@@ -49,9 +49,7 @@ class Rounds:
                 rate = self._learning_rate * (1 - step / self._n_steps)
                 optimiser.param_groups[0]["lr"] = rate
             loss = objective()
-            gradients = torch.autograd.grad(loss, self._parameters, allow_unused=True)
-            for parameter, gradient in zip(self._parameters, gradients, strict=True):
-                parameter.grad = gradient
+            differentiate(loss, self._parameters)
             norm = nn.utils.clip_grad_norm_(self._parameters, self._max_grad_norm)
             check_descent(self._name, self._done, self._learning_rate, loss, norm)
             optimiser.step()

@@ -95,6 +95,8 @@ class GRULoop(Function):
 class GRUSteps:
     """Single steps of GRUs side by side, without a gradient, of weights that do not change.
 
+    Whoever takes many holds the threads of the products.
+
     :param weights: torch's four of each GRU
     """
 
@@ -107,8 +109,7 @@ class GRUSteps:
         """The next ``h`` [N, H], and c as it was; see :meth:`GRULoop.forward`."""
         next_h = torch.empty_like(h)
         arrays = (x.contiguous(), h.contiguous(), next_h)
-        with as_many_threads_as_torch():
-            _step(self._widths, self._from_rows, *(a.numpy() for a in arrays))
+        _step(self._widths, self._from_rows, *(a.numpy() for a in arrays))
         return next_h, c
 
 

@@ -100,6 +100,8 @@ class LSTMLoop(Function):
 class LSTMSteps:
     """Single steps of LSTMs side by side, without a gradient, of weights that do not change.
 
+    Whoever takes many holds the threads of the products.
+
     :param weights: torch's four of each LSTM
     """
 
@@ -112,8 +114,7 @@ class LSTMSteps:
         """The next ``h`` and ``c`` [N, H]; see :meth:`LSTMLoop.forward`."""
         next_h, next_c = torch.empty_like(h), torch.empty_like(c)
         arrays = (x.contiguous(), h.contiguous(), c.contiguous(), next_h, next_c)
-        with as_many_threads_as_torch():
-            _step(self._widths, self._from_rows, *(a.numpy() for a in arrays))
+        _step(self._widths, self._from_rows, *(a.numpy() for a in arrays))
         return next_h, next_c
 
 

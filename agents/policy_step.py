@@ -61,7 +61,7 @@ class PolicyStep:
             x, own_c = step(x, state[0][depth], state[1][depth])
             h.append(x)
             c.append(own_c)
-        return self.seen(x, features), (torch.stack(h), torch.stack(c))
+        return self.seen(x, features), (_joined(h), _joined(c))
 
     def seen(self, h: Tensor, features: Tensor) -> Tensor:
         """What the heads see: the last layer's h [N, H], perhaps with the features beside it."""
@@ -101,3 +101,8 @@ class PolicyStep:
         """
         trunk, state = self.advance(self.features(observation), state)
         return self.act(trunk, deterministic), state
+
+
+def _joined(layers: list[Tensor]) -> Tensor:
+    """States of all layers [layers, N, H], without a copy if there is but one."""
+    return layers[0][None] if len(layers) == 1 else torch.stack(layers)

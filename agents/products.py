@@ -4,6 +4,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
 from .compiled import apart, cgutils, inner, stretch
@@ -16,6 +17,8 @@ def _product(name: str, share: float, transposed: bool = False) -> Any:
     """
 
     def typed(_: Any, a: Any, b: Any, c: Any) -> Any:
+        if not a.dtype == b.dtype == c.dtype:
+            raise TypingError(f"{a.dtype}, {b.dtype} and {c.dtype} must be of one type")
         kind = {types.float32: "s", types.float64: "d"}[c.dtype]
 
         def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:

@@ -7,6 +7,7 @@ import numpy as np
 import sb3_contrib
 import torch
 from gymnasium import spaces
+from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import explained_variance, obs_as_tensor
@@ -137,7 +138,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         callback.on_rollout_start()
         dones = self._last_episode_starts
         fast = RolloutStep(self.policy) if RolloutStep.fits(self.policy) else None
-        act = fast or self.policy
+        act = fast or self._act
         expect = fast.values if fast else self._expected
         noise_steps = self.sde_sample_freq if self.sde_sample_freq > 0 else n_rollout_steps
         for step in range(n_rollout_steps):
@@ -145,7 +146,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
                 self.policy.reset_noise(env.num_envs)
             obs = obs_as_tensor(self._last_obs, self.device)
             with torch.no_grad(), named_distribution(f"at step {self.num_timesteps}"):
-                starts = torch.as_tensor(dones, dtype=torch.float32, device=self.device)
+                starts = torch.from_numpy(dones).to(self.device)
                 actions, values, log_probs, lstm_states = act(obs, self._last_lstm_states, starts)
             performed = actions.cpu().numpy()
             if self.policy.squash_output:
@@ -166,9 +167,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
                 check_finite("observation", last, self.num_timesteps, i)
             if len(ended):
                 self._update_info_buffer([infos[i] for i in ended], dones[ended])
-            targets = torch.as_tensor(
-                rewards * self.reward_scale, dtype=torch.float32, device=self.device
-            )
+            targets = torch.from_numpy(rewards * self.reward_scale).to(self.device, torch.float32)
             truncated = [
                 i
                 for i in ended.tolist()
@@ -275,6 +274,10 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         for name, number in numbers.items():
             self.logger.record(f"train/{name}", number)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
+
+    def _act(self, obs: Any, states: RNNStates, episode_starts: torch.Tensor) -> Any:
+        """What :class:`RolloutStep` does, by any policy."""
+        return self.policy(obs, states, episode_starts.float())
 
     def _batch(self, observations: list[Any]) -> Any:
         """Single observations as one batch on the device [N, ...]."""

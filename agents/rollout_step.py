@@ -5,6 +5,7 @@ from gymnasium import spaces
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from torch import Tensor
 
+from .compiled_heads import CompiledHeads, linear_heads
 from .layers import RecurrentStack, State
 from .policies import MlpRnnPolicy
 from .policy_step import Observation, PolicyStep
@@ -35,6 +36,7 @@ class RolloutStep:
         self.actor = RolloutTrunk(policy, policy.lstm_actor)
         critic = policy.lstm_critic
         self.critic = None if critic is None else RolloutTrunk(policy, critic)
+        self.heads = CompiledHeads(policy) if linear_heads(policy) else None
 
     @staticmethod
     def fits(policy: object) -> bool:
@@ -55,26 +57,26 @@ class RolloutStep:
 
         :param obs: [N, ...]
         :param states: of actor and critic
-        :param episode_starts: 1 where an episode starts [N]
+        :param episode_starts: whether an episode starts [N]
         """
-        keep = (1.0 - episode_starts)[:, None]
+        keep = ~episode_starts[:, None]
         features = self.actor.features(obs)
         trunk, state = self.actor.advance(features, (keep * states.pi[0], keep * states.pi[1]))
         critic_trunk, critic_state = trunk, state
         if self.critic is not None:
             before = (keep * states.vf[0], keep * states.vf[1])
             critic_trunk, critic_state = self.critic.advance(features, before)
-        heads = self.policy.mlp_extractor
-        log_probs = self.policy.action_net(heads.forward_actor(trunk)).log_softmax(-1)
+        act = self._act if self.heads is None else self.heads
+        return *act(trunk, critic_trunk), RNNStates(state, critic_state)
+
+    def _act(self, latent: Tensor, critic_latent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What :class:`CompiledHeads` do, on any device and through layers between."""
+        layers = self.policy.mlp_extractor
+        log_probs = self.policy.action_net(layers.forward_actor(latent)).log_softmax(-1)
         race = log_probs.exp() / torch.empty_like(log_probs).exponential_()
         actions = race.argmax(-1)
         taken = log_probs.gather(-1, actions[:, None]).squeeze(-1)
-        return (
-            actions,
-            self.policy.value_net(heads.forward_critic(critic_trunk)),
-            taken,
-            RNNStates(state, critic_state),
-        )
+        return actions, self.policy.value_net(layers.forward_critic(critic_latent)), taken
 
     @torch.no_grad()
     def values(self, obs: Observation, state: State) -> Tensor:

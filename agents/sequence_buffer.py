@@ -96,6 +96,11 @@ class SequenceBuffer:
         self._actions = torch.zeros(*steps, self.action_dim, device=self.device)
         scalars = torch.zeros(5, *steps, device=self.device)
         self._rewards, self._values, self._log_probs, self._advantages, self._returns = scalars
+        fields = (self._actions, self._rewards, self._values, self._log_probs)
+        self._slots = [
+            (_step(self.observations, t), *(field[t] for field in fields))
+            for t in range(buffer_size)
+        ]
         self._episode_starts = np.zeros(steps, dtype=np.bool_)
         self.pos, self.full = 0, False
         self._initial: RNNStates | None = None
@@ -132,17 +137,15 @@ class SequenceBuffer:
         :param log_prob: log-probability of the action [N]
         """
         t = self.pos
+        seen, *slots = self._slots[t]
         if isinstance(obs, dict):
             for key, value_of_key in obs.items():
-                slot = self.observations[key][t]
-                slot.copy_(value_of_key.reshape(slot.shape))
+                seen[key].copy_(value_of_key.reshape(seen[key].shape))
         else:
-            slot = self.observations[t]
-            slot.copy_(obs.reshape(slot.shape))
-        self._actions[t].copy_(action.reshape(self.n_envs, self.action_dim))
-        self._rewards[t].copy_(reward)
-        self._values[t].copy_(value.flatten())
-        self._log_probs[t].copy_(log_prob)
+            seen.copy_(obs.reshape(seen.shape))
+        played = (action.reshape(self.n_envs, self.action_dim), reward, value.flatten(), log_prob)
+        for slot, part in zip(slots, played, strict=True):
+            slot.copy_(part)
         if episode_start is not None:
             self._episode_starts[t] = episode_start
         self.pos += 1
@@ -312,6 +315,13 @@ def _pieces(sequences: Sequences, size: int | None) -> list[Sequences]:
         used += length
     parts = zip(*(np.split(field, cuts) for field in ordered), strict=True)
     return [Sequences(*part) for part in parts]
+
+
+def _step(observations: Observation, t: int) -> Observation:
+    """Views of what was seen at a step [N, ...]; to take them at each step anew takes as long."""
+    if isinstance(observations, dict):
+        return {key: value[t] for key, value in observations.items()}
+    return observations[t]
 
 
 def _allocate(space: spaces.Space[Any], steps: tuple[int, int], device: torch.device) -> Any:

@@ -65,7 +65,7 @@ def collect_tensors(
     lstm_states: RNNStates = model._last_lstm_states
     for t in range(n_steps):
         with torch.no_grad():
-            actions, values, log_probs, lstm_states = act(obs, lstm_states, starts.float())
+            actions, values, log_probs, lstm_states = act(obs, lstm_states, starts)
         step = env.step_tensors(actions)
         model.num_timesteps += env.num_envs
         new_obs, rewards, dones = step.observation, step.reward, step.done

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba.core.errors import TypingError
 from numpy.typing import NDArray
 
 from warmrl.agents.compiled import apart, compiled, stretch
@@ -77,3 +78,9 @@ def test_a_stretch_is_part_of_a_row(dtype: Any) -> None:
     wanted = np.ones((3, 9), dtype)
     wanted[2, :7] = 2
     np.testing.assert_array_equal(wide, wanted)
+
+
+def test_products_are_of_one_type() -> None:
+    a, b = np.ones((9, 9)), np.ones((9, 9), np.float32)
+    with pytest.raises(TypingError, match="must be of one type"):
+        _put(a, b, b)

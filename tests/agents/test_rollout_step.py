@@ -8,8 +8,12 @@ import pytest
 import torch
 from gymnasium import spaces
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
+from stable_baselines3.common.torch_layers import MlpExtractor
+from torch import Tensor, nn
+from torch.nn.utils import parametrizations
 
 from warmrl.agents.cells import CELLS
+from warmrl.agents.compiled_heads import linear_heads
 from warmrl.agents.policies import MlpRnnPolicy
 from warmrl.agents.rollout_step import RolloutStep
 
@@ -39,12 +43,12 @@ def test_it_does_what_forward_does(
     states = RNNStates((zeros, zeros), (zeros, zeros))
     for t in range(6):
         obs = torch.randn(n, 3, generator=generator)
-        starts = (torch.rand(n, generator=generator) < 0.3).float()
+        starts = torch.rand(n, generator=generator) < 0.3
         results = []
-        for act in (step, policy):
+        for act, kind in ((step, torch.bool), (policy, torch.float32)):
             with torch.random.fork_rng(devices=[]), torch.no_grad():
                 torch.manual_seed(t)
-                results.append(act(obs, states, starts))
+                results.append(act(obs, states, starts.to(kind)))
         ours, theirs = results
         assert torch.equal(ours[0], theirs[0])
         for a, b in zip(ours[1:3], theirs[1:3], strict=True):
@@ -71,3 +75,31 @@ def test_other_policies_keep_their_own_forward() -> None:
     )
     assert not RolloutStep.fits(make_policy(shared_lstm=False))
     assert not RolloutStep.fits(Other(BOX, DISCRETE, lambda _: 1e-3))
+
+
+def orthogonal_weights(policy: MlpRnnPolicy) -> None:
+    parametrizations.orthogonal(policy.action_net)
+
+
+def own_layers(policy: MlpRnnPolicy) -> None:
+    class Halved(MlpExtractor):
+        def forward_actor(self, features: Tensor) -> Tensor:
+            return 0.5 * features
+
+    policy.mlp_extractor = Halved(7, [], nn.Tanh)
+
+
+@pytest.mark.parametrize("change", [orthogonal_weights, own_layers])
+def test_heads_of_ones_own_are_used(change: Callable[[MlpRnnPolicy], None]) -> None:
+    policy = make_policy(cell="gru")
+    assert linear_heads(policy)
+    change(policy)
+    assert not linear_heads(policy)
+    step, n = RolloutStep(policy), 20
+    obs, zeros = torch.randn(n, 3), torch.zeros(1, n, 7)
+    states = RNNStates((zeros, zeros), (zeros, zeros))
+    with torch.no_grad():
+        actions, values, log_probs, _ = step(obs, states, torch.ones(n, dtype=torch.bool))
+        wanted, taken, _ = policy.evaluate_actions(obs, actions, states, torch.ones(n))
+    torch.testing.assert_close(values, wanted)
+    torch.testing.assert_close(log_probs, taken)

@@ -52,6 +52,7 @@ from warmrl.training import (
 )
 from warmrl.training.config import STABILITY
 from warmrl.warmup import (
+    ConsolidationResult,
     LocalStabilityConfig,
     LocalStabilityResult,
     WarmupResult,
@@ -74,6 +75,8 @@ class Trained(NamedTuple):
     """environment steps when the task was solved, ``None`` if it was not"""
     warmup_seconds: float
     training_seconds: float
+    consolidation: ConsolidationResult | None
+    """what came of it, ``None`` if there was none"""
 
 
 def train(
@@ -106,8 +109,9 @@ def train(
             vaa = {"vaa_before": warmup.mean_vaa_before, "vaa_after": warmup.mean_vaa_after}
             checkpoints.summary = vaa
         own.append(checkpoints)  # before consolidation, which more steps do not start from
+    consolidating = consolidation(task_of(model.get_env()), solved, config)
     if config.consolidate:
-        own.append(consolidation(task_of(model.get_env()), solved, config))
+        own.append(consolidating)
     if bar is not None:
         own.append(bar)
     try:
@@ -121,7 +125,9 @@ def train(
     except FloatingPointError as error:
         raise UserError(f"consolidate=True on env={config.env!r}: {error}") from error
     end = time.perf_counter()
-    return Trained(model, warmup, solved.solved_at, warmed - start, end - warmed)
+    return Trained(
+        model, warmup, solved.solved_at, warmed - start, end - warmed, consolidating.result
+    )
 
 
 def warm(config: TrainConfig, model: RecurrentPPO, bar: ProgressBar | None = None) -> Warmed | None:
@@ -222,7 +228,15 @@ def train_into(prepared: Prepared, callbacks: Sequence[BaseCallback] = ()) -> Tr
     try:
         with ProgressBar(config.warmup_steps, config.total_timesteps) as bar:
             trained = train(config, callbacks, model, bar, checkpoints)
-        summary = {"steps": model.num_timesteps, "complete": True, "solved_at": trained.solved_at}
+        summary: dict[str, Any] = {
+            "steps": model.num_timesteps,
+            "complete": True,
+            "solved_at": trained.solved_at,
+        }
+        result = trained.consolidation
+        if result is not None:
+            lost = {"before": result.lost_before, "after": result.lost_after}
+            summary |= {f"waits_lost_{when}": share for when, share in lost.items()}
         folder.save(model, config, summary | checkpoints.summary)
     except BaseException as error:
         kept = keep_what_was_learned(folder, config, model, checkpoints)
@@ -296,6 +310,18 @@ def in_words(warmup: Warmed, seconds: float) -> str:
     return f"pre-trained in {seconds:.1f} s: {radius}, {vaa}"
 
 
+def consolidated_in_words(result: ConsolidationResult, config: TrainConfig) -> str:
+    """What a consolidation came to."""
+    before, after = (
+        round(share * result.n_waits) for share in (result.lost_before, result.lost_after)
+    )
+    first = config.consolidation_config.flow_steps
+    return (
+        f"consolidated: {after} of {result.n_waits} waits would end in other actions if "
+        f"{result.longest:,} steps longer (before: {before} if {first} longer)"
+    )
+
+
 def main(args: Sequence[str] | None = None) -> None:
     """Run the script.
 
@@ -342,6 +368,8 @@ def run(prepared: Prepared) -> None:
         solved = ": not solved"
     seconds = trained.training_seconds
     console.print(f"trained up to {model.num_timesteps:,} steps in {seconds:.1f} s{solved}")
+    if trained.consolidation is not None:
+        console.print(consolidated_in_words(trained.consolidation, config))
     certify = " --certify" if task is not None and task.deterministic else ""
     saved = f"saved in {folder.path}; try: {command('evaluate')} {folder.path}{certify}"
     try:

@@ -102,6 +102,7 @@ class AgentJob:
                 certificate = dataclasses.asdict(certify(agent, task, self.certify_steps))
             except CannotCertify as error:
                 certificate = {"holds": False, "reason": str(error)}
+        consolidated = trained.consolidation
         return {
             "group": self.group,
             "seed": config.seed,
@@ -112,6 +113,7 @@ class AgentJob:
             "vaa_trained": self.measured(model),
             "warmup_seconds": round(warmup_seconds, 2),
             "training_seconds": round(trained.training_seconds, 2),
+            "waits_lost": None if consolidated is None else consolidated.lost_after,
             "success": {str(row.delay): row.success_rate for row in results},
             "return": {str(row.delay): row.mean_return for row in results},
             "certificate": certificate,

@@ -99,6 +99,7 @@ def test_from_python_nothing_is_written(workplace: Path) -> None:
     trained = train(config)
     assert trained.warmup is not None
     assert (trained.model.num_timesteps, trained.solved_at) == (128, None)
+    assert trained.consolidation is None
     assert list(workplace.iterdir()) == []
 
 
@@ -324,7 +325,18 @@ def test_a_warmed_agent_solves_mazes_ten_times_as_long(capsys: pytest.CaptureFix
             *("--eval-delays", "6", "60", "600", "--run-dir", "run"),
         ]
     )
-    assert "solved at" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "solved at" in out
+    found = re.search(
+        r"^consolidated: (\d+) of 64 waits would end in other actions if [\d,]+ steps longer "
+        r"\(before: (\d+) if 25 longer\)$",
+        out,
+        re.MULTILINE,
+    )
+    assert found is not None
+    summary = json.loads(Path("run/config.json").read_text())["summary"]
+    lost = [summary["waits_lost_after"] * 64, summary["waits_lost_before"] * 64]
+    assert [float(number) for number in found.groups()] == lost
     results = json.loads(Path("run/evaluation.json").read_text())["results"]
     assert [row["success_rate"] for row in results] == [1.0, 1.0, 1.0]
 

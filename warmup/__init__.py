@@ -6,7 +6,7 @@ Its rival, pre-training to local stability; and consolidation, which keeps state
 from .callback import WarmupCallback
 from .config import WarmupConfig, WarmupResult
 from .consolidation import ConsolidationCallback
-from .consolidation_config import ConsolidationConfig
+from .consolidation_config import ConsolidationConfig, ConsolidationResult
 from .multistability import vaa, vaa_star
 from .procedure import warm_up
 from .reachable import reachable_vaa
@@ -18,6 +18,7 @@ from .trajectories import Trajectories
 __all__ = [
     "ConsolidationCallback",
     "ConsolidationConfig",
+    "ConsolidationResult",
     "LocalStabilityConfig",
     "LocalStabilityResult",
     "Trajectories",

@@ -6,20 +6,14 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor
 
-from .consolidation_config import ConsolidationConfig
-from .divergence import restored_on_error, with_smaller_steps
-from .longer_waits import LongerWaits
-from .modes import training_mode
-from .resting import Resting, held, led, rest_loss
-from .rounds import Rounds
-from .sequels import Played, Sequels
-from .stretching import Stretching
-from .taken_actions import evaluate_taken
-from .waits import Waiting, at, ends_of_long_waits, joined, same
+from .consolidation_config import ConsolidationConfig, ConsolidationResult
+from .divergence import with_smaller_steps
+from .sequels import Played
+from .settling import Settling
+from .waits import Waiting, at, joined, same
 
 
 class ConsolidationCallback(BaseCallback):
@@ -38,7 +32,8 @@ class ConsolidationCallback(BaseCallback):
     the rounds: in them, and after them, the agent shall act as it did; so it begins again if that
     is found in the end. An anchor holds the rest of it: the same of all actions of that rollout.
     Only the parameters of the recurrent layers change. It needs no further environment steps, and
-    works with sb3-contrib's ``RecurrentPPO`` too.
+    works with sb3-contrib's ``RecurrentPPO`` too. Logged, and in ``result`` when training has
+    ended: how many waits are lost if they are longer, before it and after it.
 
     :param config: settings
     :param watch: which elements of an observation, flattened, tell whether anything new is seen;
@@ -59,6 +54,8 @@ class ConsolidationCallback(BaseCallback):
         self.config = config or ConsolidationConfig()
         self.watch = watch
         self.when = when
+        self.result: ConsolidationResult | None = None
+        """what came of it, ``None`` as long as there has been none"""
         self._moments: list[Waiting] = []
         self._played = Played([], [], [])
         self._wait = np.zeros(0, np.int64)
@@ -66,6 +63,7 @@ class ConsolidationCallback(BaseCallback):
         """what the last rollout left: its moments, its steps and its minibatches"""
 
     def _on_training_start(self) -> None:
+        self.result = None
         self._wait = np.arange(self.training_env.num_envs)
         self._last = None
 
@@ -102,143 +100,19 @@ class ConsolidationCallback(BaseCallback):
     def _on_training_end(self) -> None:
         if self._last is not None and (self.when is None or self.when()):
             descend = partial(self._descend, *self._last)
-            last = with_smaller_steps(descend, self.config.learning_rate)
-            self.logger.record("consolidation/loss", last)
+            self.result = with_smaller_steps(descend, self.config.learning_rate)
+            self.logger.record("consolidation/loss", self.result.loss)
+            self.logger.record("consolidation/lost_before", self.result.lost_before)
+            self.logger.record("consolidation/lost_after", self.result.lost_after)
             self._last = None
 
     def _descend(
         self, waiting: Waiting, played: Played, batches: list[Any], learning_rate: float
-    ) -> float:
-        """All rounds; the loss of the last step."""
-        policy: Any = self.model.policy
-        config = self.config
-        generator = torch.Generator().manual_seed(config.seed)
-        waiting = self._ends(waiting, generator)
-        trunks = self._trunks(waiting)
-        parameters = [p for trunk in trunks for p in trunk.rnn.parameters() if p.requires_grad]
-        with torch.no_grad():
-            before = [_log_probs(policy, batch) for batch in batches]
-            actor = trunks[0]
-            seen = held(actor.rnn, actor.x, actor.start, n_drift=0, n_hold=1)
-        sequels = Sequels(policy, played, waiting, seen, config.n_followed)
-        actor.lost = lambda state: sequels.changes(state) > config.max_change
-        rounds = Rounds(
-            "consolidation", parameters, learning_rate, config.n_steps, config.max_grad_norm
-        )
-        longer = LongerWaits(policy, played, waiting, config.n_followed)
-        stretching = Stretching(longer, rounds, config, generator)
-
-        def anchor() -> Tensor:
-            i = int(torch.randint(len(batches), (), generator=generator))
-            changed = _log_probs(policy, batches[i]) - before[i]
-            return config.anchor * changed.square().mean()
-
-        def loss() -> Tensor:
-            total = anchor() + self._rest(trunks, sequels, generator)
-            return total + stretching.loss(config.stretch_steps) if stretched else total
-
-        def settle() -> int:
-            n_flow = 0
-            for number in range(config.n_rounds):
-                if stretched:
-                    anew = number == 0 or stretching.run(config.stretch_steps, anchor)
-                    self._start_again(trunks, longer, forget=anew)
-                n_flow = int(config.flow_steps * config.flow_growth**number)
-                flows = [trunk.flow(n_flow, config.max_slip, config.noise) for trunk in trunks]
-                if number and all(n == 0 and speed < config.rest_speed for n, speed in flows):
-                    break
-                rounds.run(loss)
-            return n_flow
-
-        with restored_on_error(parameters), training_mode(policy, True), torch.enable_grad():
-            drifts = self._loses(sequels, actor, config.flow_steps)
-            stretched = drifts and stretching.run(config.flow_steps, anchor)
-            n_flow = settle()
-            if not stretched and len(longer.which):
-                self._start_again(trunks[:1], longer)
-                stretched = self._loses(sequels, actor, n_flow)
-                if stretched:
-                    settle()
-        return rounds.loss
-
-    @torch.no_grad()
-    def _loses(self, sequels: Sequels, actor: Resting, n_steps: int) -> bool:
-        """Whether too many waits are followed by other actions if they are longer."""
-        end = led(actor.rnn, actor.x, actor.start, n_steps)
-        lost = sequels.changes(end) > self.config.max_change
-        return lost.float().mean().item() > self.config.max_lost
-
-    @torch.no_grad()
-    def _start_again(
-        self, trunks: list[Resting], longer: LongerWaits, forget: bool = False
-    ) -> None:
-        """Let states start where the present weights lead them, and perhaps forget their goals."""
-        for i, trunk in enumerate(trunks):
-            features = partial(_of_trunk, i, self.model.policy)
-            now = longer.states(trunk.rnn, features)
-            h, c = (part.clone() for part in trunk.start)
-            h[:, longer.which], c[:, longer.which] = now
-            trunk.start = h, c
-            if forget:
-                trunk.goal = None
-
-    def _ends(self, waiting: Waiting, generator: torch.Generator) -> Waiting:
-        """The moments in which some of the waits ended."""
-        ends = ends_of_long_waits(waiting.wait)
-        some = torch.randperm(len(ends), generator=generator)[: self.config.n_states]
-        return at(waiting, ends[some.numpy()])
-
-    def _trunks(self, waiting: Waiting) -> list[Resting]:
-        """The states at those moments, of actor and critic."""
-        policy: Any = self.model.policy
-        actor, critic = _features(policy, policy.obs_to_tensor(waiting.observations)[0])
-        trunks = [Resting(policy.lstm_actor, actor, waiting.actor)]
-        if getattr(policy, "lstm_critic", None) is not None:
-            trunks.append(Resting(policy.lstm_critic, critic, waiting.critic))
-        return trunks
-
-    def _rest(self, trunks: list[Resting], sequels: Sequels, generator: torch.Generator) -> Tensor:
-        """How far noisy states end from their goals, and how differently the actor acts then."""
-        config = self.config
-        n, device = len(trunks[0].x), trunks[0].x.device
-        drawn = torch.randint(n, (config.batch_size,), generator=generator).to(device)
-        when = torch.rand(config.batch_size, generator=generator).to(device)
-        u = float(torch.rand((), generator=generator))
-        n_drift = int((config.max_drift_steps + 1) ** u) - 1
-        n_hold = 1 + int(torch.randint(config.max_hold_steps, (), generator=generator))
-        total = torch.zeros((), device=device)
-        for trunk in trunks:
-            layers, _, width = trunk.start[0].shape
-            noise = torch.randn(layers, config.batch_size, width, generator=generator)
-            off = config.noise * noise.to(device)
-            ends, goals = trunk.held(drawn, when, off, n_drift, n_hold)
-            total = total + rest_loss(ends, goals)
-            if trunk is trunks[0]:
-                total = total + config.rehearsal * sequels.changes(ends, drawn).mean()
-        return total
+    ) -> ConsolidationResult:
+        settling = Settling(self.model.policy, self.config, waiting, played, batches)
+        return settling.run(learning_rate)
 
 
 def _arrays(values: Any) -> Any:
     """NumPy arrays of what may be tensors on a device."""
     return values.cpu().numpy() if isinstance(values, Tensor) else values
-
-
-def _log_probs(policy: Any, batch: Any) -> Tensor:
-    """Of the actions taken, at the steps of a minibatch that are no padding."""
-    _, log_probs, _ = evaluate_taken(
-        policy, batch.observations, batch.actions, batch.lstm_states, batch.episode_starts
-    )
-    real: Tensor = log_probs[batch.mask > 0]
-    return real
-
-
-def _of_trunk(number: int, policy: Any, observations: Any) -> Tensor:
-    """What the actor reads [S, I], number 0, or the critic."""
-    return _features(policy, observations)[number]
-
-
-@torch.no_grad()
-def _features(policy: Any, observations: Any) -> tuple[Tensor, Tensor]:
-    """What actor and critic read [S, I] each."""
-    features = policy.extract_features(observations)
-    return features if isinstance(features, tuple) else (features, features)

@@ -79,3 +79,28 @@ class ConsolidationConfig:
         for name in ("anchor", "rehearsal", "noise"):
             check_number(name, getattr(self, name), 0)
         check_integer("seed", self.seed, 0)
+
+
+@dataclass(frozen=True)
+class ConsolidationResult:
+    """What a consolidation came to.
+
+    A wait is lost if other actions follow it than followed the real one once it is longer, by more
+    than ``max_change``.
+
+    :param loss: of the last gradient step
+    :param n_waits: how many waits were looked at
+    :param lost_before: share of them lost before it, if they were ``flow_steps`` longer
+    :param lost_after: share of them lost after it, if they were ``longest`` steps longer
+    :param longest: for how long (steps) inputs were held in the last round
+    :param stretched: whether stretched episodes were rehearsed
+    :param learning_rate: step size at first, smaller than the configuration's if that diverged
+    """
+
+    loss: float
+    n_waits: int
+    lost_before: float
+    lost_after: float
+    longest: int
+    stretched: bool
+    learning_rate: float

@@ -8,6 +8,7 @@ from torch import Tensor
 from .consolidation_config import ConsolidationConfig
 from .longer_waits import LongerWaits
 from .rounds import Rounds
+from .sequels import share_changed
 
 MOST = 50.0  # how much of a change counts: as if one action had become a thousand times rarer
 LONGER = 2  # times, once waits of a length are as the real ones
@@ -68,5 +69,5 @@ class Stretching:
     @torch.no_grad()
     def _keeps(self, n_more: int) -> bool:
         """Whether almost all is done as before if waits are so much longer."""
-        lost = self._longer.changes(n_more) > self._config.max_change
-        return lost.float().mean().item() <= self._config.max_lost
+        config = self._config
+        return share_changed(self._longer.changes(n_more), config.max_change) <= config.max_lost

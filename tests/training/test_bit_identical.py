@@ -18,10 +18,10 @@ from warmrl.tests.training.short_runs import SHORT, Outcome, assert_same, outcom
 from warmrl.tests.training.strangers import ID
 from warmrl.train import main
 from warmrl.training.checkpoints import latest_checkpoint
-from warmrl.warmup import consolidation
+from warmrl.warmup import settling
 
 STEP, LOSS, SYNC = (MemoryVecEnv, "step_wait"), (PPOLoss, "__call__"), (os, "fsync")
-REST = (consolidation, "rest_loss")
+REST = (settling, "rest_loss")
 MOMENTS: tuple[tuple[Any, str], ...] = (STEP, LOSS, SYNC)
 RUNS = {
     "gru": ("--warmup", "none"),

@@ -15,11 +15,15 @@ from torch import Tensor, nn
 
 from warmrl.agents import CELLS, MlpRnnPolicy, MultiInputRnnPolicy, RecurrentPPO
 from warmrl.envs import make_vec_env
-from warmrl.warmup import ConsolidationCallback, ConsolidationConfig
-from warmrl.warmup.consolidation import _log_probs
-from warmrl.warmup.longer_waits import LongerWaits
+from warmrl.warmup import (
+    ConsolidationCallback,
+    ConsolidationConfig,
+    ConsolidationResult,
+    consolidation,
+)
 from warmrl.warmup.resting import Resting, Ways, held
-from warmrl.warmup.sequels import Played, Sequels
+from warmrl.warmup.sequels import Played
+from warmrl.warmup.settling import Settling, _log_probs
 from warmrl.warmup.stretching import Stretching
 from warmrl.warmup.waits import Waiting
 
@@ -42,6 +46,30 @@ def upstream(env: VecEnv) -> Any:
     )
 
 
+class Watched(Settling):
+    """Counts how often it starts again."""
+
+    started = 0
+
+    def _start_again(self, trunks: list[Resting], forget: bool = False) -> None:
+        self.started += 1
+        super()._start_again(trunks, forget)
+
+
+@pytest.fixture
+def settlings(monkeypatch: pytest.MonkeyPatch) -> list[Watched]:
+    """The descents that there were."""
+    made: list[Watched] = []
+
+    class Kept(Watched):
+        def __init__(self, *args: Any) -> None:
+            super().__init__(*args)
+            made.append(self)
+
+    monkeypatch.setattr(consolidation, "Settling", Kept)
+    return made
+
+
 def weights(module: nn.Module) -> Tensor:
     return nn.utils.parameters_to_vector(module.parameters()).detach().clone()
 
@@ -53,12 +81,12 @@ def descents(monkeypatch: pytest.MonkeyPatch) -> list[Waiting]:
 
     def look(
         _: ConsolidationCallback, waiting: Waiting, played: Played, batches: list[Any], rate: float
-    ) -> float:
+    ) -> ConsolidationResult:
         assert batches
         assert len({len(part) for part in played}) == 1
         assert rate == ConsolidationConfig.learning_rate
         seen.append(waiting)
-        return 0.0
+        return ConsolidationResult(0.0, len(waiting.wait), 0.0, 0.0, 0, False, rate)
 
     monkeypatch.setattr(ConsolidationCallback, "_descend", look)
     return seen
@@ -164,7 +192,7 @@ def test_the_anchor_holds_the_behaviour() -> None:
     assert moved[1] < moved[0] / 4
 
 
-def test_what_followed_a_wait_is_rehearsed_after_longer_ones() -> None:
+def test_what_followed_a_wait_is_rehearsed_after_longer_ones(settlings: list[Watched]) -> None:
     """What is done at the query then is what was done, though all else is left alone."""
     changes = []
     for rehearsal in (0.0, 10.0):
@@ -175,18 +203,11 @@ def test_what_followed_a_wait_is_rehearsed_after_longer_ones() -> None:
         config = ConsolidationConfig(
             4, 25, learning_rate=1e-2, anchor=0.0, rehearsal=rehearsal, n_states=16
         )
-        seen: list[tuple[Sequels, list[Resting]]] = []
-
-        class Keep(ConsolidationCallback):
-            def _rest(self, trunks: Any, sequels: Sequels, generator: Any) -> Tensor:
-                seen.append((sequels, trunks))  # noqa: B023
-                return super()._rest(trunks, sequels, generator)
-
-        model.learn(16 * 16, callback=Keep(config))
-        sequels, (actor, *_) = seen[-1]
+        model.learn(16 * 16, callback=ConsolidationCallback(config))
+        actor = settlings[-1]._actor
         with torch.no_grad():
             after = held(actor.rnn, actor.x, actor.start, n_drift=0, n_hold=40)
-            changes.append(sequels.changes(after).mean().item())
+            changes.append(settlings[-1]._sequels.changes(after).mean().item())
     assert changes[1] < changes[0] / 4
 
 
@@ -199,21 +220,10 @@ def restless(model: Any) -> Any:
     return frozen(model)
 
 
-class Watched(ConsolidationCallback):
-    """Keeps what it works on, and counts how often it starts again."""
-
-    longer: LongerWaits | None = None
-    started = 0
-
-    def _start_again(self, trunks: Any, longer: LongerWaits, forget: bool = False) -> None:
-        self.longer, self.started = longer, self.started + 1
-        super()._start_again(trunks, longer, forget)
-
-
 EASILY: dict[str, Any] = {"max_change": 1e-3, "max_lost": 0.0, "n_states": 16, "flow_steps": 10}
 
 
-def test_what_is_lost_in_longer_waits_is_learned() -> None:
+def test_what_is_lost_in_longer_waits_is_learned(settlings: list[Watched]) -> None:
     """Nothing else tells it what to do in waits that are ten times as long."""
     changes = []
     for n_steps in (1, 40):
@@ -221,49 +231,85 @@ def test_what_is_lost_in_longer_waits_is_learned() -> None:
         config = ConsolidationConfig(
             1, n_steps, learning_rate=1e-2, stretch_steps=40, n_stretch_rounds=4, **EASILY
         )
-        callback = Watched(config)
-        model.learn(16 * 16, callback=callback)
-        assert callback.longer is not None
+        model.learn(16 * 16, callback=ConsolidationCallback(config))
         with torch.no_grad():
-            changes.append(callback.longer.changes(40).mean().item())
+            changes.append(settlings[-1]._longer.changes(40).mean().item())
     assert changes[1] < changes[0] / 4
 
 
 @pytest.mark.parametrize(
     ("settings", "started"),
-    [({}, 3), ({"n_stretch_rounds": 0}, 1 + 3), ({"max_lost": 1.0}, 1), ({"max_change": 1e9}, 1)],
+    [
+        ({}, 3 + 1),
+        ({"n_stretch_rounds": 0}, 1 + 3 + 1),
+        ({"max_lost": 1.0}, 1),
+        ({"max_change": 1e9}, 1),
+    ],
 )
-def test_it_starts_again_only_where_much_is_lost(settings: dict[str, Any], started: int) -> None:
-    """Before each of three rounds; otherwise once, to see that nothing is lost in the end."""
+def test_it_starts_again_only_where_much_is_lost(
+    settings: dict[str, Any], started: int, settlings: list[Watched]
+) -> None:
+    """Before each of three rounds; otherwise only to see whether anything is lost in the end."""
     model = restless(ours(recall(n_envs=16)))
-    callback = Watched(ConsolidationConfig(3, 1, **EASILY | settings))
+    callback = ConsolidationCallback(ConsolidationConfig(3, 1, **EASILY | settings))
     model.learn(16 * 16, callback=callback)
-    assert callback.started == started
+    assert settlings[0].started == started
+    assert callback.result is not None
+    assert callback.result.stretched == (started > 1)
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_what_is_lost_in_the_end_begins_anew(lost: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_lost_in_the_end_begins_anew(
+    lost: bool, settlings: list[Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All is well from where the states were, but perhaps not from where they are led now."""
     asked: list[tuple[Tensor, int]] = []
 
-    def loses(_: ConsolidationCallback, sequels: Sequels, actor: Resting, n_steps: int) -> bool:
-        asked.append((actor.start[0], n_steps))
-        return lost and len(asked) == 2
+    def share_lost(settling: Settling, n_steps: int) -> float:
+        asked.append((settling._actor.start[0], n_steps))
+        return 0.5 if lost and len(asked) == 2 else 0.01 * len(asked)
 
-    monkeypatch.setattr(ConsolidationCallback, "_loses", loses)
-    callback = Watched(ConsolidationConfig(2, 1, learning_rate=1e-2, flow_steps=10, flow_growth=2))
+    monkeypatch.setattr(Settling, "_share_lost", share_lost)
+    callback = ConsolidationCallback(
+        ConsolidationConfig(2, 1, learning_rate=1e-2, flow_steps=10, flow_growth=2)
+    )
     restless(model := ours(recall(n_envs=16)))
     model.learn(16 * 16, callback=callback)
-    assert [n_steps for _, n_steps in asked] == [10, 20]
+    assert [n_steps for _, n_steps in asked] == [10, 20, 20][: len(asked)]
     assert not torch.equal(asked[0][0], asked[1][0])
-    assert callback.started == (1 + 2 if lost else 1)
+    assert settlings[0].started == (1 + 2 + 1 if lost else 1)
+    result = callback.result
+    assert result is not None
+    assert (result.lost_before, result.longest, result.stretched) == (0.01, 20, lost)
+    assert result.lost_after == (0.03 if lost else 0.02)
 
 
-def test_where_no_episode_begins_there_is_nothing_to_stretch() -> None:
+def test_where_no_episode_begins_there_is_nothing_to_stretch(settlings: list[Watched]) -> None:
     model = restless(ours(recall(n_envs=16, delay=30)))
-    callback = Watched(ConsolidationConfig(2, 1, **EASILY))
+    callback = ConsolidationCallback(ConsolidationConfig(2, 1, **EASILY))
     model.learn(16 * 16, callback=callback)
-    assert callback.started == 0
+    assert settlings[0].started == 0
+    assert callback.result is not None
+    assert not callback.result.stretched
+
+
+def test_it_says_what_it_came_to() -> None:
+    """As what it looked at acts before and after, each wait held for longer."""
+    model = restless(ours(recall(n_envs=16)))
+    config = ConsolidationConfig(2, 30, learning_rate=1e-2, max_change=1e-2, flow_steps=10)
+    callback = ConsolidationCallback(config)
+    model.learn(16 * 16, callback=callback)
+    result = callback.result
+    assert result is not None
+    assert 0 < result.lost_before <= 1
+    assert result.lost_after < result.lost_before
+    assert (result.n_waits, result.longest, result.learning_rate) == (32, 17, 1e-2)
+    logged = model.logger.name_to_value
+    assert logged["consolidation/lost_before"] == result.lost_before
+    assert logged["consolidation/lost_after"] == result.lost_after
+    callback.when = lambda: False
+    model.learn(16 * 16, callback=callback)
+    assert callback.result is None
 
 
 def test_stretching_goes_farther_and_farther(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +323,7 @@ def test_stretching_goes_farther_and_farther(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(Stretching, "_keeps", keeps)
     model = restless(ours(recall(n_envs=16)))
-    callback = Watched(ConsolidationConfig(1, 1, stretch_steps=25, **EASILY))
+    callback = ConsolidationCallback(ConsolidationConfig(1, 1, stretch_steps=25, **EASILY))
     model.learn(16 * 16, callback=callback)
     assert asked == [10, 10, 20, 25]
 

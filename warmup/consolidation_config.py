@@ -90,8 +90,8 @@ class ConsolidationResult:
 
     :param loss: of the last gradient step
     :param n_waits: how many waits were looked at
-    :param lost_before: share of them lost before it, if they were ``flow_steps`` longer
-    :param lost_after: share of them lost after it, if they were ``longest`` steps longer
+    :param lost_before: share of them lost before it, if they were up to ``stretch_steps`` longer
+    :param lost_after: share of them lost after it, if they were up to ``longest`` steps longer
     :param longest: for how long (steps) inputs were held in the last round
     :param stretched: whether stretched episodes were rehearsed
     :param learning_rate: step size at first, smaller than the configuration's if that diverged

@@ -86,15 +86,6 @@ class Sequels:
         return result
 
 
-def share_changed(changes: Tensor, max_change: float) -> float:
-    """Share of waits after which the policy acts too differently.
-
-    :param changes: of each, see :meth:`Sequels.changes`
-    :param max_change: how much is not too much
-    """
-    return (changes > max_change).float().mean().item()
-
-
 def stacked(steps: list[Any]) -> Any:
     """What N environments showed in each of T steps as one array [T, N, ...], or a dict of such."""
     if isinstance(steps[0], dict):

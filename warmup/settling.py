@@ -12,8 +12,8 @@ from .longer_waits import LongerWaits
 from .modes import training_mode
 from .resting import Resting, held, led, rest_loss
 from .rounds import Rounds
-from .sequels import Played, Sequels, share_changed
-from .stretching import Stretching
+from .sequels import Played, Sequels
+from .stretching import Stretching, doubled
 from .taken_actions import evaluate_taken
 from .waits import Waiting, at, ends_of_long_waits
 
@@ -66,7 +66,7 @@ class Settling:
         )
         stretching = Stretching(self._longer, rounds, config, self._generator)
         with restored_on_error(parameters), training_mode(policy, True), torch.enable_grad():
-            before = self._share_lost(config.flow_steps)
+            before = self._share_lost(config.stretch_steps)
             stretched = before > config.max_lost and stretching.run(config.flow_steps, self._anchor)
             n_flow = self._settle(rounds, stretching if stretched else None)
             after = self._share_lost_now(n_flow)
@@ -108,9 +108,15 @@ class Settling:
 
     @torch.no_grad()
     def _share_lost(self, n_steps: int) -> float:
-        """Share of the waits that other actions follow if they are longer."""
-        end = led(self._actor.rnn, self._actor.x, self._actor.start, n_steps)
-        return share_changed(self._sequels.changes(end), self._config.max_change)
+        """Share of the waits that other actions follow if they are longer, by up to so much."""
+        rnn, x, state = self._actor.rnn, self._actor.x, self._actor.start
+        lost = torch.zeros(len(x), dtype=torch.bool, device=x.device)
+        done = 0
+        for steps in doubled(self._config.flow_steps, n_steps):
+            state = led(rnn, x, state, steps - done)
+            lost |= self._sequels.changes(state) > self._config.max_change
+            done = steps
+        return lost.float().mean().item()
 
     def _share_lost_now(self, n_steps: int) -> float:
         """The same from where the present weights lead."""

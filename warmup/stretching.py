@@ -8,10 +8,9 @@ from torch import Tensor
 from .consolidation_config import ConsolidationConfig
 from .longer_waits import LongerWaits
 from .rounds import Rounds
-from .sequels import share_changed
 
 MOST = 50.0  # how much of a change counts: as if one action had become a thousand times rarer
-LONGER = 2  # times, once waits of a length are as the real ones
+LONGER = 2  # times, from one length of waits to the next
 
 
 class Stretching:
@@ -67,7 +66,23 @@ class Stretching:
         return self._config.rehearsal * changed.clamp(max=MOST).mean()
 
     @torch.no_grad()
-    def _keeps(self, n_more: int) -> bool:
-        """Whether almost all is done as before if waits are so much longer."""
+    def _keeps(self, reach: int) -> bool:
+        """Whether almost all is done as before if waits are longer, by up to so much."""
         config = self._config
-        return share_changed(self._longer.changes(n_more), config.max_change) <= config.max_lost
+        lost = torch.zeros(len(self._longer.which), dtype=torch.bool)
+        for n_more in doubled(config.flow_steps, reach):
+            lost |= self._longer.changes(n_more).cpu() > config.max_change
+        return lost.float().mean().item() <= config.max_lost
+
+
+def doubled(first: int, last: int) -> list[int]:
+    """Lengths of which each is twice the one before, and a last.
+
+    What is lost may be found again: an agent that counts can be right after 25 steps more and after
+    400, and wrong in between.
+    """
+    lengths = list[int]()
+    while first < last:
+        lengths.append(first)
+        first *= LONGER
+    return [*lengths, last]

@@ -24,7 +24,7 @@ from warmrl.warmup import (
 from warmrl.warmup.resting import Resting, Ways, held
 from warmrl.warmup.sequels import Played
 from warmrl.warmup.settling import Settling, _log_probs
-from warmrl.warmup.stretching import Stretching
+from warmrl.warmup.stretching import Stretching, doubled
 from warmrl.warmup.waits import Waiting
 
 SMALL: dict[str, Any] = {"n_steps": 16, "batch_size": 32, "n_epochs": 1, "seed": 0, "device": "cpu"}
@@ -275,13 +275,46 @@ def test_what_is_lost_in_the_end_begins_anew(
     )
     restless(model := ours(recall(n_envs=16)))
     model.learn(16 * 16, callback=callback)
-    assert [n_steps for _, n_steps in asked] == [10, 20, 20][: len(asked)]
+    assert [n_steps for _, n_steps in asked] == [100, 20, 20][: len(asked)]
     assert not torch.equal(asked[0][0], asked[1][0])
     assert settlings[0].started == (1 + 2 + 1 if lost else 1)
     result = callback.result
     assert result is not None
     assert (result.lost_before, result.longest, result.stretched) == (0.01, 20, lost)
     assert result.lost_after == (0.03 if lost else 0.02)
+
+
+@pytest.mark.parametrize(
+    ("last", "lengths"), [(100, [25, 50, 100]), (122, [25, 50, 100, 122]), (25, [25]), (10, [10])]
+)
+def test_lengths_are_doubled(last: int, lengths: list[int]) -> None:
+    assert doubled(25, last) == lengths
+
+
+@pytest.mark.parametrize(("length", "share"), [(10, 0.5), (20, 0.5), (40, 0.5), (80, 0.0)])
+def test_what_is_lost_and_found_again_is_lost(
+    length: int, share: float, settlings: list[Watched], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the waits are, at one length only."""
+    model = restless(ours(recall(n_envs=16)))
+    config = ConsolidationConfig(1, 1, **EASILY)
+    model.learn(16 * 16, callback=ConsolidationCallback(config))
+    (settling,) = settlings
+    held_for = 0
+
+    def led(_: Any, x: Tensor, state: Any, n_steps: int) -> Any:
+        nonlocal held_for
+        held_for += n_steps
+        return state
+
+    def changes(_: Any) -> Tensor:
+        half = torch.arange(len(settling._actor.x)) % 2 == 0
+        return half.float() * (held_for == length)
+
+    monkeypatch.setattr("warmrl.warmup.settling.led", led)
+    monkeypatch.setattr(settling._sequels, "changes", changes)
+    assert settling._share_lost(40) == share
+    assert held_for == 40
 
 
 def test_where_no_episode_begins_there_is_nothing_to_stretch(settlings: list[Watched]) -> None:

@@ -24,6 +24,7 @@ from rich.table import Table
 from stable_baselines3.common.vec_env import VecEnv
 
 from warmrl.agents import CELLS, MlpRnnPolicy, RecurrentPPO
+from warmrl.benchmarks.torch_gru import TorchGRUPolicy
 from warmrl.envs import make_vec_env
 
 FORWARDS = {"forward": 1, "update": 3}  # a gradient costs two further forwards
@@ -134,6 +135,13 @@ def build(config: Throughput) -> list[Measured]:
     apart = {"lstm_hidden_size": width} | head
     plain = {"net_arch": [width, width]}
     lstm = "MlpLstmPolicy"
+    torch_gru = Measured(
+        "sb3-contrib, torch's GRU",
+        sb3_contrib.RecurrentPPO(
+            TorchGRUPolicy, env(), policy_kwargs={"lstm_hidden_size": width} | head, **common
+        ),
+        kflop(3),
+    )
     return [
         Measured(
             f"warmrl, {config.cell}",
@@ -145,6 +153,7 @@ def build(config: Throughput) -> list[Measured]:
             sb3_contrib.RecurrentPPO(MlpRnnPolicy, env(), policy_kwargs=ours, **common),
             kflop(gates),
         ),
+        *([torch_gru] if config.cell == "gru" else []),
         Measured(
             "sb3-contrib, shared LSTM",
             sb3_contrib.RecurrentPPO(lstm, env(), policy_kwargs=shared, **common),

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from gymnasium import spaces
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
+from stable_baselines3.common.type_aliases import Schedule
 from torch import Tensor, nn
 
 from warmrl.agents.layers import State
@@ -21,11 +23,19 @@ class TorchGRU(nn.GRU):
         return out, (h, state[1])
 
 
-class TorchGRUPolicy(RecurrentActorCriticPolicy):
+class TorchGRUPolicy(RecurrentActorCriticPolicy):  # type: ignore[misc]
     """Sb3-contrib's recurrent policy with a GRU that actor and critic share."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs, shared_lstm=True, enable_critic_lstm=False)
-        self.lstm_actor = TorchGRU(self.features_dim, self.lstm_output_dim)
-        rate = self.optimizer.param_groups[0]["lr"]
-        self.optimizer = self.optimizer_class(self.parameters(), lr=rate, **self.optimizer_kwargs)
+    def __init__(
+        self,
+        observation_space: spaces.Space[Any],
+        action_space: spaces.Space[Any],
+        lr_schedule: Schedule,
+        **kwargs: Any,
+    ) -> None:
+        kwargs |= {"shared_lstm": True, "enable_critic_lstm": False}
+        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
+        self.lstm_actor: nn.Module = TorchGRU(self.features_dim, self.lstm_output_dim)
+        self.optimizer = self.optimizer_class(
+            self.parameters(), lr=lr_schedule(1), **self.optimizer_kwargs
+        )

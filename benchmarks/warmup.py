@@ -1,7 +1,8 @@
 """A gradient step of warm-up: batched, and as a loop that runs every history alone.
 
-Both take the paper's settings on the same network, alternating in one run, so that the ratio holds
-on a busy machine too. Makes a table of docs/benchmarks.md::
+That loop runs the same network, in the same compiled loops, and torch's GRU or LSTM, as it would
+be written without this project. All take the paper's settings, alternating in one run, so that the
+ratios hold on a busy machine too. Makes a table of docs/benchmarks.md::
 
     python benchmarks/warmup.py
 """
@@ -9,13 +10,16 @@ on a busy machine too. Makes a table of docs/benchmarks.md::
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from math import nan
 from statistics import median
+from typing import Any
 
 import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
+from torch import Tensor, nn
 
 from warmrl.agents.layers import RecurrentStack
 from warmrl.envs import make_vec_env
@@ -50,7 +54,7 @@ class Warmup:
 
 
 def history_by_history(
-    rnn: RecurrentStack,
+    rnn: RecurrentStack | nn.RNNBase,
     trajectories: Trajectories,
     config: WarmupConfig,
     callback: Callable[[int, float], None],
@@ -68,9 +72,10 @@ def history_by_history(
         for n in chosen.tolist():
             cut = int(torch.randint(1, int(trajectories.lengths[n]) + 1, ()))
             _, state = rnn(trajectories.inputs[:cut, n : n + 1])
-            _, (h, c) = rnn(drive, state)
-            cell_state = rnn.layers[0].cell_state
-            states.append(torch.cat((h.flatten(), c.flatten())) if cell_state else h.flatten())
+            _, state = rnn(drive, state)
+            h, *c = state if isinstance(state, tuple) else (state,)
+            cell_state = isinstance(rnn, nn.RNNBase) or rnn.layers[0].cell_state
+            states.append(torch.cat([part.flatten() for part in (h, *(c if cell_state else ()))]))
         loss = (vaa_star(torch.stack(states), config.eps) - config.target).square()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -78,17 +83,26 @@ def history_by_history(
         callback(step + 1, loss.item())
 
 
-def measure(config: Warmup, cell: str, trajectories: Trajectories) -> tuple[float, float, float]:
-    """Median seconds: a batched step, a step history by history, and VAA of 200 states."""
+def measure(config: Warmup, cell: str, trajectories: Trajectories) -> list[float]:
+    """Median seconds: a step batched, history by history, so in torch; and VAA of 200 states."""
     settings = WarmupConfig.paper(n_steps=config.n_steps, batch_size=config.batch_size)
     assert isinstance(trajectories.inputs, Tensor)
     width = trajectories.inputs.shape[-1]
     batched: list[float] = []
     alone: list[float] = []
+    in_torch: list[float] = []
     vaa: list[float] = []
+    ours = partial(RecurrentStack, cell)
+    ways: list[tuple[Any, Any, list[float]]] = [
+        (warm_up, ours, batched),
+        (history_by_history, ours, alone),
+        (history_by_history, {"gru": nn.GRU, "lstm": nn.LSTM}.get(cell), in_torch),
+    ]
     for repeat in range(config.repeats + 1):
-        for warm, spent in ((warm_up, batched), (history_by_history, alone)):
-            rnn = RecurrentStack(cell, width, config.hidden)
+        for warm, network, spent in ways:
+            if network is None:
+                continue
+            rnn = network(width, config.hidden)
             ends: list[float] = []
             warm(
                 rnn, trajectories, settings, lambda *_, ends=ends: ends.append(time.perf_counter())
@@ -96,10 +110,10 @@ def measure(config: Warmup, cell: str, trajectories: Trajectories) -> tuple[floa
             if repeat:
                 spent.append((ends[-1] - ends[0]) / (config.n_steps - 1))
         start = time.perf_counter()
-        reachable_vaa(rnn, trajectories, n_states=200, n_steps=10_000)
+        reachable_vaa(ours(width, config.hidden), trajectories, n_states=200, n_steps=10_000)
         if repeat:
             vaa.append(time.perf_counter() - start)
-    return median(batched), median(alone), median(vaa)
+    return [median(spent or [nan]) for spent in (batched, alone, in_torch, vaa)]
 
 
 def main() -> None:
@@ -108,16 +122,16 @@ def main() -> None:
     torch.set_num_threads(config.threads)
     env = make_vec_env("warmrl/TMaze-v0", 64, seed=0, length=config.length)
     trajectories = random_rollouts(env, 256, seed=0)
-    table = Table("", "batched, ms", "alone, ms", "ratio", "VAA of 200 states, 10 000 steps, s")
+    table = Table(
+        *("", "batched, ms", "alone, ms", "ratio", "alone in torch, ms", "ratio"),
+        "VAA of 200 states, 10 000 steps, s",
+    )
     for cell in config.cells:
-        batched, alone, vaa = measure(config, cell, trajectories)
-        table.add_row(
-            cell,
-            f"{1e3 * batched:.1f}",
-            f"{1e3 * alone:.1f}",
-            f"{alone / batched:.1f}",
-            f"{vaa:.2f}",
-        )
+        batched, alone, in_torch, vaa = measure(config, cell, trajectories)
+        cells = [f"{1e3 * batched:.1f}"]
+        for seconds in (alone, in_torch):
+            cells += f"{1e3 * seconds:.1f}", f"{seconds / batched:.1f}"
+        table.add_row(cell, *cells, f"{vaa:.2f}")
     Console(highlight=False, soft_wrap=True).print(table)
 
 

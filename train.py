@@ -315,10 +315,10 @@ def consolidated_in_words(result: ConsolidationResult, config: TrainConfig) -> s
     before, after = (
         round(share * result.n_waits) for share in (result.lost_before, result.lost_after)
     )
-    first = config.consolidation_config.stretch_steps
+    settings = config.consolidation_config
     return (
         f"consolidated: {after} of {result.n_waits} waits would end in other actions if up to "
-        f"{result.longest:,} steps longer (before: {before} if up to {first})"
+        f"{settings.look_steps:,} steps longer (before: {before} if up to {settings.stretch_steps})"
     )
 
 

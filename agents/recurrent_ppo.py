@@ -162,6 +162,9 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             if not callback.on_step():
                 return False
             ended = np.flatnonzero(dones)
+            for i in ended.tolist():
+                last = infos[i].get("terminal_observation")
+                check_finite("observation", last, self.num_timesteps, i)
             if len(ended):
                 self._update_info_buffer([infos[i] for i in ended], dones[ended])
             targets = torch.from_numpy(rewards * self.reward_scale).to(self.device, torch.float32)
@@ -173,8 +176,6 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             ]
             if truncated:
                 last_obs = [infos[i]["terminal_observation"] for i in truncated]
-                for i, last in zip(truncated, last_obs, strict=True):
-                    check_finite("observation", last, self.num_timesteps, i)
                 h, c = (part[:, truncated].contiguous() for part in lstm_states.vf)
                 values_after = expect(self._batch(last_obs), (h, c)).flatten()
                 targets[truncated] += self.gamma * values_after

@@ -55,6 +55,10 @@ class ConsolidationConfig:
     """By how many steps waits are longer in stretched episodes, in the end."""
     n_stretch_rounds: int = 30
     """Rounds of that, at most, 0 for none; their step size does not fall."""
+    look_steps: int = 30_000
+    """For how long (steps) inputs are held in the end to see whether what is remembered is lost."""
+    n_restarts: int = 2
+    """How often all rounds are gone through again if too much is lost in the end, at most."""
     seed: int = 0
     """Seed of all that is drawn."""
 
@@ -69,9 +73,10 @@ class ConsolidationConfig:
         ):
             check_integer(name, getattr(self, name), 1)
         check_integer("flow_steps", self.flow_steps, 2)
-        check_integer("stretch_steps", self.stretch_steps, 1)
+        for name in ("stretch_steps", "look_steps"):
+            check_integer(name, getattr(self, name), 1)
         check_number("max_lost", self.max_lost, 0, 1)
-        for name in ("max_drift_steps", "n_stretch_rounds"):
+        for name in ("max_drift_steps", "n_stretch_rounds", "n_restarts"):
             check_integer(name, getattr(self, name), 0)
         check_number("flow_growth", self.flow_growth, 1)
         for name in ("max_slip", "max_change", "rest_speed", "learning_rate", "max_grad_norm"):
@@ -91,8 +96,7 @@ class ConsolidationResult:
     :param loss: of the last gradient step
     :param n_waits: how many waits were looked at
     :param lost_before: share of them lost before it, if they were up to ``stretch_steps`` longer
-    :param lost_after: share of them lost after it, if they were up to ``longest`` steps longer
-    :param longest: for how long (steps) inputs were held in the last round
+    :param lost_after: share of them lost after it, if they were up to ``look_steps`` longer
     :param stretched: whether stretched episodes were rehearsed
     :param learning_rate: step size at first, smaller than the configuration's if that diverged
     """
@@ -101,6 +105,5 @@ class ConsolidationResult:
     n_waits: int
     lost_before: float
     lost_after: float
-    longest: int
     stretched: bool
     learning_rate: float

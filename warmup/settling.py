@@ -68,20 +68,20 @@ class Settling:
         with restored_on_error(parameters), training_mode(policy, True), torch.enable_grad():
             before = self._share_lost(config.stretch_steps)
             stretched = before > config.max_lost and stretching.run(config.flow_steps, self._anchor)
-            n_flow = self._settle(rounds, stretching if stretched else None)
-            after = self._share_lost_now(n_flow)
-            if not stretched and len(self._longer.which) and after > config.max_lost:
+            self._settle(rounds, stretching if stretched else None)
+            after = self._share_lost_now()
+            for _ in range(config.n_restarts):
+                if after <= config.max_lost or not len(self._longer.which):
+                    break
                 stretched = True
-                n_flow = self._settle(rounds, stretching)
-                after = self._share_lost_now(n_flow)
+                self._settle(rounds, stretching)
+                after = self._share_lost_now()
         n_waits = self._actor.start[0].shape[1]
-        return ConsolidationResult(
-            rounds.loss, n_waits, before, after, n_flow, stretched, learning_rate
-        )
+        return ConsolidationResult(rounds.loss, n_waits, before, after, stretched, learning_rate)
 
-    def _settle(self, rounds: Rounds, stretching: Stretching | None) -> int:
-        """Rounds until all is at rest, perhaps with stretched episodes; for how long it flowed."""
-        config, n_flow = self._config, 0
+    def _settle(self, rounds: Rounds, stretching: Stretching | None) -> None:
+        """Rounds until all is at rest, perhaps with stretched episodes."""
+        config = self._config
 
         def loss() -> Tensor:
             total = self._anchor() + self._rest()
@@ -98,7 +98,6 @@ class Settling:
             if number and all(n == 0 and speed < config.rest_speed for n, speed in flows):
                 break
             rounds.run(loss)
-        return n_flow
 
     def _anchor(self) -> Tensor:
         """How differently the actions of a minibatch are taken."""
@@ -113,16 +112,18 @@ class Settling:
         lost = torch.zeros(len(x), dtype=torch.bool, device=x.device)
         done = 0
         for steps in doubled(self._config.flow_steps, n_steps):
-            state = led(rnn, x, state, steps - done)
+            before, state = state, led(rnn, x, state, steps - done)
             lost |= self._sequels.changes(state) > self._config.max_change
+            if all(map(torch.equal, before, state)):
+                break  # at rest, bit by bit
             done = steps
         return lost.float().mean().item()
 
-    def _share_lost_now(self, n_steps: int) -> float:
-        """The same from where the present weights lead."""
+    def _share_lost_now(self) -> float:
+        """The same of all lengths looked at, from where the present weights lead."""
         if len(self._longer.which):
             self._start_again(self._trunks[:1])
-        return self._share_lost(n_steps)
+        return self._share_lost(self._config.look_steps)
 
     @torch.no_grad()
     def _start_again(self, trunks: list[Resting], forget: bool = False) -> None:

@@ -86,7 +86,7 @@ def descents(monkeypatch: pytest.MonkeyPatch) -> list[Waiting]:
         assert len({len(part) for part in played}) == 1
         assert rate == ConsolidationConfig.learning_rate
         seen.append(waiting)
-        return ConsolidationResult(0.0, len(waiting.wait), 0.0, 0.0, 0, False, rate)
+        return ConsolidationResult(0.0, len(waiting.wait), 0.0, 0.0, False, rate)
 
     monkeypatch.setattr(ConsolidationCallback, "_descend", look)
     return seen
@@ -240,8 +240,9 @@ def test_what_is_lost_in_longer_waits_is_learned(settlings: list[Watched]) -> No
 @pytest.mark.parametrize(
     ("settings", "started"),
     [
-        ({}, 3 + 1),
-        ({"n_stretch_rounds": 0}, 1 + 3 + 1),
+        ({"n_restarts": 0}, 3 + 1),
+        ({"n_stretch_rounds": 0, "n_restarts": 1}, 1 + 3 + 1),
+        ({"n_stretch_rounds": 0, "n_restarts": 0}, 1),
         ({"max_lost": 1.0}, 1),
         ({"max_change": 1e9}, 1),
     ],
@@ -258,30 +259,30 @@ def test_it_starts_again_only_where_much_is_lost(
     assert callback.result.stretched == (started > 1)
 
 
-@pytest.mark.parametrize("lost", [True, False])
+@pytest.mark.parametrize(("n_lost", "n_restarts"), [(0, 0), (1, 1), (2, 2), (9, 2)])
 def test_what_is_lost_in_the_end_begins_anew(
-    lost: bool, settlings: list[Watched], monkeypatch: pytest.MonkeyPatch
+    n_lost: int, n_restarts: int, settlings: list[Watched], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All is well from where the states were, but perhaps not from where they are led now."""
     asked: list[tuple[Tensor, int]] = []
 
     def share_lost(settling: Settling, n_steps: int) -> float:
         asked.append((settling._actor.start[0], n_steps))
-        return 0.5 if lost and len(asked) == 2 else 0.01 * len(asked)
+        return 0.5 if 2 <= len(asked) < 2 + n_lost else 0.01 * len(asked)
 
     monkeypatch.setattr(Settling, "_share_lost", share_lost)
     callback = ConsolidationCallback(
-        ConsolidationConfig(2, 1, learning_rate=1e-2, flow_steps=10, flow_growth=2)
+        ConsolidationConfig(2, 1, learning_rate=1e-2, flow_steps=10, flow_growth=2, look_steps=70)
     )
     restless(model := ours(recall(n_envs=16)))
     model.learn(16 * 16, callback=callback)
-    assert [n_steps for _, n_steps in asked] == [100, 20, 20][: len(asked)]
+    assert [n_steps for _, n_steps in asked] == [100, 70] + n_restarts * [70]
     assert not torch.equal(asked[0][0], asked[1][0])
-    assert settlings[0].started == (1 + 2 + 1 if lost else 1)
+    assert settlings[0].started == 1 + n_restarts * (2 + 1)
     result = callback.result
     assert result is not None
-    assert (result.lost_before, result.longest, result.stretched) == (0.01, 20, lost)
-    assert result.lost_after == (0.03 if lost else 0.02)
+    assert (result.lost_before, result.stretched) == (0.01, n_lost > 0)
+    assert result.lost_after == (0.5 if n_lost > n_restarts else 0.01 * len(asked))
 
 
 @pytest.mark.parametrize(
@@ -291,11 +292,19 @@ def test_lengths_are_doubled(last: int, lengths: list[int]) -> None:
     assert doubled(25, last) == lengths
 
 
-@pytest.mark.parametrize(("length", "share"), [(10, 0.5), (20, 0.5), (40, 0.5), (80, 0.0)])
+@pytest.mark.parametrize(
+    ("length", "at_rest", "share", "looked_at"),
+    [(10, 99, 0.5, 90), (40, 99, 0.5, 90), (90, 99, 0.5, 90), (15, 99, 0, 90), (90, 40, 0, 40)],
+)
 def test_what_is_lost_and_found_again_is_lost(
-    length: int, share: float, settlings: list[Watched], monkeypatch: pytest.MonkeyPatch
+    length: int,
+    at_rest: int,
+    share: float,
+    looked_at: int,
+    settlings: list[Watched],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Half of the waits are, at one length only."""
+    """Half of the waits are, at one length only; what is at rest is not held any longer."""
     model = restless(ours(recall(n_envs=16)))
     config = ConsolidationConfig(1, 1, **EASILY)
     model.learn(16 * 16, callback=ConsolidationCallback(config))
@@ -305,7 +314,7 @@ def test_what_is_lost_and_found_again_is_lost(
     def led(_: Any, x: Tensor, state: Any, n_steps: int) -> Any:
         nonlocal held_for
         held_for += n_steps
-        return state
+        return tuple(part + (held_for < at_rest) for part in state)
 
     def changes(_: Any) -> Tensor:
         half = torch.arange(len(settling._actor.x)) % 2 == 0
@@ -313,8 +322,8 @@ def test_what_is_lost_and_found_again_is_lost(
 
     monkeypatch.setattr("warmrl.warmup.settling.led", led)
     monkeypatch.setattr(settling._sequels, "changes", changes)
-    assert settling._share_lost(40) == share
-    assert held_for == 40
+    assert settling._share_lost(90) == share
+    assert held_for == looked_at
 
 
 def test_where_no_episode_begins_there_is_nothing_to_stretch(settlings: list[Watched]) -> None:
@@ -336,7 +345,7 @@ def test_it_says_what_it_came_to() -> None:
     assert result is not None
     assert 0 < result.lost_before <= 1
     assert result.lost_after < result.lost_before
-    assert (result.n_waits, result.longest, result.learning_rate) == (32, 17, 1e-2)
+    assert (result.n_waits, result.learning_rate) == (32, 1e-2)
     logged = model.logger.name_to_value
     assert logged["consolidation/lost_before"] == result.lost_before
     assert logged["consolidation/lost_after"] == result.lost_after
@@ -463,6 +472,8 @@ def test_divergence_is_said() -> None:
     ("settings", "message"),
     [
         ({"n_rounds": 0}, "n_rounds=0 must be at least 1"),
+        ({"look_steps": 0}, "look_steps=0 must be at least 1"),
+        ({"n_restarts": -1}, "n_restarts=-1 must be at least 0"),
         ({"n_steps": 0}, "n_steps=0 must be at least 1"),
         ({"n_states": 0}, "n_states=0 must be at least 1"),
         ({"flow_steps": 1}, "flow_steps=1 must be at least 2"),

@@ -226,23 +226,18 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         )
         return predicted
 
-    def evaluate_actions(
+    def latents(
         self,
         obs: Tensor | dict[str, Tensor],
-        actions: Tensor,
         lstm_states: RNNStates | PackedStates,
         episode_starts: Tensor,
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Values, log-probabilities and entropies of actions taken, along whole sequences.
+    ) -> tuple[Tensor, Tensor]:
+        """What comes out of the trunks of actor and critic, along whole sequences [S, L] each.
 
         :param obs: observations [S, ...], sequence after sequence, or packed
-        :param actions: [S, ...]
         :param lstm_states: the states before each sequence
         :param episode_starts: [S]
-        :return: values [S, 1], log-probabilities and entropies [S]
         """
-        if isinstance(self.action_space, spaces.MultiBinary):
-            actions = actions.float()  # Bernoulli refuses the int8 of sb3-contrib's buffer
 
         def run(features: Tensor, state: State, trunk: nn.Module) -> Tensor:
             if isinstance(lstm_states, PackedStates):
@@ -256,12 +251,30 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         )
         latent_pi = run(pi_features, lstm_states.pi, self.lstm_actor)
         if self.lstm_critic is not None:
-            latent_vf = run(vf_features, lstm_states.vf, self.lstm_critic)
-        elif self.shared_lstm:
-            latent_vf = latent_pi if self.value_gradient else latent_pi.detach()
-        else:
-            assert self.critic is not None
-            latent_vf = self.critic(vf_features)
+            return latent_pi, run(vf_features, lstm_states.vf, self.lstm_critic)
+        if self.shared_lstm:
+            return latent_pi, latent_pi if self.value_gradient else latent_pi.detach()
+        assert self.critic is not None
+        return latent_pi, self.critic(vf_features)
+
+    def evaluate_actions(
+        self,
+        obs: Tensor | dict[str, Tensor],
+        actions: Tensor,
+        lstm_states: RNNStates | PackedStates,
+        episode_starts: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Values, log-probabilities and entropies of actions taken, along whole sequences.
+
+        :param obs: see :meth:`latents`
+        :param actions: [S, ...]
+        :param lstm_states: see :meth:`latents`
+        :param episode_starts: see :meth:`latents`
+        :return: values [S, 1], log-probabilities and entropies [S]
+        """
+        if isinstance(self.action_space, spaces.MultiBinary):
+            actions = actions.float()  # Bernoulli refuses the int8 of sb3-contrib's buffer
+        latent_pi, latent_vf = self.latents(obs, lstm_states, episode_starts)
         values = self.value_net(self.mlp_extractor.forward_critic(latent_vf))
         latent = self.mlp_extractor.forward_actor(latent_pi)
         if isinstance(self.action_space, spaces.Discrete):

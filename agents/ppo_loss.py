@@ -10,6 +10,9 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from sb3_contrib.common.recurrent.type_aliases import RecurrentRolloutBufferSamples
 from torch import Tensor
 
+from .compiled_heads import linear_heads
+from .compiled_loss import Coefficients, DiscreteLoss, Heads, Taken
+from .policies import MlpRnnPolicy
 from .sequence_buffer import PackedStates
 
 ROUNDING = 1e-6
@@ -87,6 +90,8 @@ class PPOLoss:
         :param batch: a minibatch, or a piece of one
         :param advantages: of its steps that are no padding [S]
         """
+        if _compiled(policy, batch):
+            return self._of_discrete(policy, batch, advantages)
         actions = batch.actions
         if isinstance(policy.action_space, spaces.Discrete):
             actions = actions.long().flatten()
@@ -110,6 +115,35 @@ class PPOLoss:
             approx_kl = (ratio - 1 - log_ratio).mean()
             parts = (-surrogate, value_loss, -mean_entropy, outside, approx_kl)
         return Losses(total, *(part.detach() for part in parts))
+
+    def _of_discrete(
+        self, policy: MlpRnnPolicy, batch: RecurrentRolloutBufferSamples, advantages: Tensor
+    ) -> Losses:
+        """The same by :class:`~warmrl.agents.compiled_loss.DiscreteLoss`."""
+        latents = policy.latents(batch.observations, batch.lstm_states, batch.episode_starts)
+        actor, critic = policy.action_net, policy.value_net
+        heads = Heads(actor.weight, actor.bias, critic.weight, critic.bias)
+        taken = Taken(
+            batch.actions.long().flatten(),
+            batch.old_log_prob,
+            advantages,
+            batch.returns,
+            batch.old_values,
+        )
+        far = float("inf") if self.clip_range_vf is None else self.clip_range_vf
+        coefficients = Coefficients(self.clip_range, far, self.ent_coef, self.vf_coef)
+        total, parts = DiscreteLoss.apply(*latents, taken, coefficients, *heads)  # type: ignore[no-untyped-call]
+        return Losses(total, *parts)
+
+
+def _compiled(policy: RecurrentActorCriticPolicy, batch: RecurrentRolloutBufferSamples) -> bool:
+    """Whether the compiled loss says the same."""
+    return (
+        isinstance(policy, MlpRnnPolicy)
+        and type(policy).evaluate_actions is MlpRnnPolicy.evaluate_actions
+        and isinstance(batch.lstm_states, PackedStates)
+        and linear_heads(policy)
+    )
 
 
 def _real_steps(batch: RecurrentRolloutBufferSamples) -> Callable[[Tensor], Tensor]:

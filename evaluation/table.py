@@ -44,10 +44,11 @@ def certificate_sentence(certificate: Certificate, delay_name: str, device: str)
     where = f"batch size 1, float32, {device}"
     if not certificate.holds:
         return f"not certified: {certificate.reason} ({where})"
+    length = certificate.cycle_length
+    found = "at rest" if length == 1 else f"cycle of {length} steps"
     return (
         f"certified: right for every {delay_name} from {certificate.from_delay} on "
-        f"(cycle of {certificate.cycle_length} steps found after {grouped(certificate.steps)} "
-        f"steps; {where})"
+        f"({found}, found after {grouped(certificate.steps)} steps; {where})"
     )
 
 

@@ -21,7 +21,7 @@ def linear_heads(policy: MlpRnnPolicy) -> bool:
         and type(between) is MlpExtractor
         and not any(map(len, (between.policy_net, between.value_net)))
         and all(
-            type(head) is nn.Linear and can_run_compiled(head.weight)
+            type(head) is nn.Linear and head.bias is not None and can_run_compiled(head.weight)
             for head in (policy.action_net, policy.value_net)
         )
     )

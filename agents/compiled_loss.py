@@ -66,10 +66,8 @@ class DiscreteLoss(Function):
         """
         actor, actor_bias, critic, critic_bias = heads
         latent, critic_latent = latent.contiguous(), critic_latent.contiguous()
-        of_scores, of_values = (
-            latent.new_empty(len(latent), len(actor)),
-            latent.new_empty(len(latent), 1),
-        )
+        of_scores = latent.new_empty(len(latent), len(actor))
+        of_values = latent.new_empty(len(latent), 1)
         total, parts = latent.new_empty(()), latent.new_empty(5)
         of_heads = (actor.t().contiguous(), actor_bias, critic.t().contiguous(), critic_bias)
         results = (of_scores, of_values, total, parts)
@@ -84,19 +82,13 @@ class DiscreteLoss(Function):
         """Gradients of the total."""
         latent, critic_latent, of_scores, of_values, *heads = ctx.saved_tensors
         actor, _, critic, _ = heads
-        of_latent, of_critic_latent = (
-            torch.empty_like(part) if needed else part[:0]
-            for part, needed in zip((latent, critic_latent), ctx.needs_input_grad, strict=False)
-        )
+        needs = ctx.needs_input_grad
+        of_latent = torch.empty_like(latent) if needs[0] else latent[:0]
+        of_critic_latent = torch.empty_like(critic_latent) if needs[1] else latent[:0]
         of_heads = [torch.zeros_like(weight) for weight in heads]
         known = (latent, critic_latent, actor, critic, of_scores, of_values)
         _differentiate(of_total.item(), *_arrays(*known, of_latent, of_critic_latent, *of_heads))
-        of_latents = (
-            part if needed else None
-            for part, needed in zip(
-                (of_latent, of_critic_latent), ctx.needs_input_grad, strict=False
-            )
-        )
+        of_latents = of_latent if needs[0] else None, of_critic_latent if needs[1] else None
         return *of_latents, None, None, *of_heads
 
 

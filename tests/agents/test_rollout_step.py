@@ -89,7 +89,11 @@ def own_layers(policy: MlpRnnPolicy) -> None:
     policy.mlp_extractor = Halved(7, [], nn.Tanh)
 
 
-@pytest.mark.parametrize("change", [orthogonal_weights, own_layers])
+def no_bias(policy: MlpRnnPolicy) -> None:
+    policy.value_net.register_parameter("bias", None)
+
+
+@pytest.mark.parametrize("change", [orthogonal_weights, own_layers, no_bias])
 def test_heads_of_ones_own_are_used(change: Callable[[MlpRnnPolicy], None]) -> None:
     policy = make_policy(cell="gru")
     assert linear_heads(policy)

@@ -58,7 +58,8 @@ class ConsolidationConfig:
     look_steps: int = 30_000
     """For how long (steps) inputs are held in the end to see whether what is remembered is lost."""
     n_restarts: int = 2
-    """How often all rounds are gone through again if too much is lost in the end, at most."""
+    """How often all rounds are gone through again if too much is lost in the end, at most; what has
+    not made it less is taken back, and is the last."""
     seed: int = 0
     """Seed of all that is drawn."""
 

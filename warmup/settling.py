@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .consolidation_config import ConsolidationConfig, ConsolidationResult
-from .divergence import restored_on_error
+from .divergence import restored_on_error, restorer
 from .longer_waits import LongerWaits
 from .modes import training_mode
 from .resting import Resting, held, led, rest_loss
@@ -73,9 +73,14 @@ class Settling:
             for _ in range(config.n_restarts):
                 if after <= config.max_lost or not len(self._longer.which):
                     break
-                stretched = True
+                put_back, former = restorer(parameters), after
                 self._settle(rounds, stretching)
                 after = self._share_lost_now()
+                if after >= former:
+                    put_back()
+                    after = former
+                    break
+                stretched = True
         n_waits = self._actor.start[0].shape[1]
         return ConsolidationResult(rounds.loss, n_waits, before, after, stretched, learning_rate)
 

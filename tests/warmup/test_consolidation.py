@@ -256,33 +256,39 @@ def test_it_starts_again_only_where_much_is_lost(
     model.learn(16 * 16, callback=callback)
     assert settlings[0].started == started
     assert callback.result is not None
-    assert callback.result.stretched == (started > 1)
+    assert callback.result.stretched == (started == 3 + 1)
 
 
-@pytest.mark.parametrize(("n_lost", "n_restarts"), [(0, 0), (1, 1), (2, 2), (9, 2)])
+@pytest.mark.parametrize(
+    ("shares", "kept"),
+    [([0.02], 0), ([0.5, 0.02], 1), ([0.5, 0.3, 0.2], 2), ([0.5, 0.5], 0), ([0.5, 0.3, 0.4], 1)],
+)
 def test_what_is_lost_in_the_end_begins_anew(
-    n_lost: int, n_restarts: int, settlings: list[Watched], monkeypatch: pytest.MonkeyPatch
+    shares: list[float], kept: int, settlings: list[Watched], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All is well from where the states were, but perhaps not from where they are led now."""
+    """Twice at most, and what makes nothing better is taken back."""
     asked: list[tuple[Tensor, int]] = []
+    trunks: list[Tensor] = []
+    restless(model := ours(recall(n_envs=16)))
 
     def share_lost(settling: Settling, n_steps: int) -> float:
         asked.append((settling._actor.start[0], n_steps))
-        return 0.5 if 2 <= len(asked) < 2 + n_lost else 0.01 * len(asked)
+        trunks.append(weights(model.policy.lstm_actor))
+        return [0.01, *shares][len(asked) - 1]
 
     monkeypatch.setattr(Settling, "_share_lost", share_lost)
     callback = ConsolidationCallback(
         ConsolidationConfig(2, 1, learning_rate=1e-2, flow_steps=10, flow_growth=2, look_steps=70)
     )
-    restless(model := ours(recall(n_envs=16)))
     model.learn(16 * 16, callback=callback)
-    assert [n_steps for _, n_steps in asked] == [100, 70] + n_restarts * [70]
+    assert [n_steps for _, n_steps in asked] == [100] + len(shares) * [70]
     assert not torch.equal(asked[0][0], asked[1][0])
-    assert settlings[0].started == 1 + n_restarts * (2 + 1)
+    assert settlings[0].started == 1 + (len(shares) - 1) * (2 + 1)
     result = callback.result
     assert result is not None
-    assert (result.lost_before, result.stretched) == (0.01, n_lost > 0)
-    assert result.lost_after == (0.5 if n_lost > n_restarts else 0.01 * len(asked))
+    assert (result.lost_before, result.stretched) == (0.01, kept > 0)
+    assert result.lost_after == shares[kept]
+    assert torch.equal(weights(model.policy.lstm_actor), trunks[1 + kept])
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from .compiled import can_run_compiled, compiled, exp
 from .policies import MlpRnnPolicy
-from .products import add_product
+from .products import put_affine
 
 
 def linear_heads(policy: MlpRnnPolicy) -> bool:
@@ -73,12 +73,8 @@ def _act(
     log_probs: Any,
 ) -> None:
     scores = np.empty(noise.shape, noise.dtype)
-    for k in range(scores.shape[0]):
-        values[k, 0] = critic_bias[0]
-        for a in range(scores.shape[1]):
-            scores[k, a] = actor_bias[a]
-    add_product(critic_latent, of_critic, values)
-    add_product(latent, of_actor, scores)
+    put_affine(critic_latent, of_critic, critic_bias, values)
+    put_affine(latent, of_actor, actor_bias, scores)
     for k in range(scores.shape[0]):
         highest = scores[k, 0]
         for a in range(1, scores.shape[1]):

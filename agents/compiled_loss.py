@@ -13,7 +13,7 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from .compiled import compiled, exp
-from .products import add_product, add_transposed_product, put_product
+from .products import add_transposed_product, put_affine, put_product
 
 
 class Heads(NamedTuple):
@@ -121,12 +121,8 @@ def _evaluate(
     n, n_actions = of_scores.shape
     kind = latent.dtype.type
     lowest, highest = kind(1 - clip_range), kind(1 + clip_range)
-    for k in range(n):
-        of_values[k, 0] = critic_bias[0]
-        for a in range(n_actions):
-            of_scores[k, a] = actor_bias[a]
-    add_product(latent, actor, of_scores)
-    add_product(critic_latent, critic, of_values)
+    put_affine(latent, actor, actor_bias, of_scores)
+    put_affine(critic_latent, critic, critic_bias, of_values)
     chances = np.empty(n_actions, latent.dtype)
     policy = value = entropies = n_clipped = kl = 0.0
     for k in range(n):
@@ -147,10 +143,8 @@ def _evaluate(
 
         log_ratio = log_probs[action] - old_log_probs[k]
         ratio = np.exp(log_ratio)
-        surrogate, bounded = (
-            advantages[k] * ratio,
-            advantages[k] * min(max(ratio, lowest), highest),
-        )
+        surrogate = advantages[k] * ratio
+        bounded = advantages[k] * min(max(ratio, lowest), highest)
         clipped = bounded < surrogate
         of_log_prob = 0.0 if clipped else -surrogate / n
         policy -= bounded if clipped else surrogate

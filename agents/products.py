@@ -91,6 +91,18 @@ def add_product(a: Any, b: Any, c: Any) -> None:
 
 
 @inner
+def put_affine(a: Any, b: Any, offset: Any, c: Any) -> None:
+    """``c = a @ b + offset``, of any number of rows; see :func:`add_product`.
+
+    :param offset: [k]
+    """
+    for k in range(c.shape[0]):
+        for j in range(c.shape[1]):
+            c[k, j] = offset[j]
+    add_product(a, b, c)
+
+
+@inner
 def _add_small_product(a: Any, b: Any, c: Any) -> None:
     width = c.shape[1]
     in_fours = a.shape[1] - a.shape[1] % 4

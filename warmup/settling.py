@@ -48,7 +48,7 @@ class Settling:
             seen = held(self._actor.rnn, self._actor.x, self._actor.start, n_drift=0, n_hold=1)
         self._sequels = Sequels(policy, played, waiting, seen, config.n_followed)
         self._longer = LongerWaits(policy, played, waiting, config.n_followed)
-        self._actor.lost = lambda state: self._sequels.changes(state) > config.max_change
+        self._actor.lost = self._lost
 
     def run(self, learning_rate: float) -> ConsolidationResult:
         """All rounds.
@@ -110,6 +110,10 @@ class Settling:
         changed = _log_probs(self._policy, self._batches[i]) - self._before[i]
         return self._config.anchor * changed.square().mean()
 
+    def _lost(self, state: tuple[Tensor, Tensor]) -> Tensor:
+        """Which waits are followed by other actions from these states [S]."""
+        return self._sequels.changes(state) > self._config.max_change
+
     @torch.no_grad()
     def _share_lost(self, n_steps: int) -> float:
         """Share of the waits that other actions follow if they are longer, by up to so much."""
@@ -118,7 +122,7 @@ class Settling:
         done = 0
         for steps in doubled(self._config.flow_steps, n_steps):
             before, state = state, led(rnn, x, state, steps - done)
-            lost |= self._sequels.changes(state) > self._config.max_change
+            lost |= self._lost(state)
             if all(map(torch.equal, before, state)):
                 break  # at rest, bit by bit
             done = steps

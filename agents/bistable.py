@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .bistable_loop import bistable_loop
 from .cells import Weights, WeightShape, register_cell
-from .compiled_cell import CompiledCell
+from .kernels.bistable import bistable_loop
+from .kernels.projected import CompiledCell
 
 
 @register_cell("brc")

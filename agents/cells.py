@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import PackedSequence
 
-from .compiled import can_run_compiled
-from .gru_loop import GRUSteps, gru_loop
-from .lstm_loop import LSTMSteps, lstm_loop
+from .kernels.gru import GRUSteps, gru_loop
+from .kernels.lstm import LSTMSteps, lstm_loop
+from .kernels.numba_math import can_run_compiled
 from .time_steps import states_at_end
 
 MANY = 32  # from as many sequences on an LSTM's loop outruns torch's kernel, without a gradient

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from .cells import Cell, Parts, Step, Weights, WeightShape, find_cell
-from .compiled import can_run_compiled
 from .initialisers import Initialiser, default
+from .kernels.numba_math import can_run_compiled
 
 State: TypeAlias = tuple[Tensor, Tensor]
 

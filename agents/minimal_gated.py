@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .cells import Weights, WeightShape, register_cell
-from .compiled_cell import CompiledCell
-from .minimal_gated_loop import mgu_loop
+from .kernels.minimal_gated import mgu_loop
+from .kernels.projected import CompiledCell
 
 
 @register_cell("mgu")

@@ -10,8 +10,8 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from sb3_contrib.common.recurrent.type_aliases import RecurrentRolloutBufferSamples
 from torch import Tensor
 
-from .compiled_heads import linear_heads
-from .compiled_loss import Coefficients, DiscreteLoss, Heads, Taken
+from .kernels.heads import linear_heads
+from .kernels.loss import Coefficients, DiscreteLoss, Heads, Taken
 from .policies import MlpRnnPolicy
 from .sequence_buffer import PackedStates
 
@@ -119,7 +119,7 @@ class PPOLoss:
     def _of_discrete(
         self, policy: MlpRnnPolicy, batch: RecurrentRolloutBufferSamples, advantages: Tensor
     ) -> Losses:
-        """The same by :class:`~warmrl.agents.compiled_loss.DiscreteLoss`."""
+        """The same by :class:`~warmrl.agents.kernels.loss.DiscreteLoss`."""
         latents = policy.latents(batch.observations, batch.lstm_states, batch.episode_starts)
         actor, critic = policy.action_net, policy.value_net
         heads = Heads(actor.weight, actor.bias, critic.weight, critic.bias)

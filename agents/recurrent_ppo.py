@@ -14,7 +14,6 @@ from stable_baselines3.common.utils import explained_variance, obs_as_tensor
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..checks import check_integer, check_number, check_positive
-from .compiled import as_many_threads_as_torch
 from .finite import (
     NotFiniteError,
     broken_gradient,
@@ -22,6 +21,7 @@ from .finite import (
     check_rollout,
     named_distribution,
 )
+from .kernels.numba_math import as_many_threads_as_torch
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
 from .ppo_loss import Losses, PPOLoss
 from .rollout_step import RolloutStep

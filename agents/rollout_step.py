@@ -5,7 +5,7 @@ from gymnasium import spaces
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from torch import Tensor
 
-from .compiled_heads import CompiledHeads, linear_heads
+from .kernels.heads import CompiledHeads, linear_heads
 from .layers import RecurrentStack, State
 from .policies import MlpRnnPolicy
 from .policy_step import Observation, PolicyStep

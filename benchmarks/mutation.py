@@ -41,18 +41,7 @@ LIBRARIES = (
     *("torch", "sb3_contrib", "gymnasium", "hypothesis", "scipy.stats", "numba", "tyro", "rich"),
     *("matplotlib.pyplot", "safetensors.torch", "array_api_compat.torch", "torch.onnx"),
 )
-COMPILED = tuple(
-    f"agents/{name}.py"
-    for name in (
-        "affine",
-        "compiled",
-        "products",
-        "gru_loop",
-        "lstm_loop",
-        "minimal_gated_loop",
-        "bistable_loop",
-    )
-)
+COMPILED = "agents/kernels/"
 
 
 @dataclass
@@ -161,14 +150,14 @@ def tried(mutant: Mutant | None, tests: Sequence[str], seconds: float) -> str:
         if mutant is not None:
             path = ROOT / mutant.path
             name = ".".join(("warmrl", *Path(mutant.path).with_suffix("").parts))
-            if mutant.path in COMPILED:
+            if mutant.path.startswith(COMPILED):
                 settings = importlib.import_module("numba.core.config")
                 settings.__dict__["CACHE_DIR"] = tempfile.mkdtemp(prefix="mutant")
             assert name not in sys.modules, "a module is loaded before its fault is planted"
             sys.meta_path.insert(0, Planted(name, str(path), mutant.source(ROOT)))
         return int(pytest.main([*OPTIONS, *tests]))
 
-    slow = 120 if mutant is not None and mutant.path in COMPILED else 0
+    slow = 120 if mutant is not None and mutant.path.startswith(COMPILED) else 0
     status = forked(work, 60 + slow + 20 * seconds)
     return "timeout" if status is None else "survived" if status == 0 else "killed"
 
@@ -186,7 +175,7 @@ def main(config: Mutation) -> None:
     cover = coverage.Coverage(data_file=str(config.folder / "coverage"))
     cover.load()
     data, seconds = cover.get_data(), json.loads((config.folder / "seconds.json").read_text())
-    files = [path for package in PACKAGES for path in (ROOT / package).glob("[!_]*.py")]
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("[!_]*.py")]
     paths = [str(path.relative_to(ROOT)) for path in files]
     mutants = sample(paths, ROOT, config.count, config.seed)
     results = config.folder / f"seed-{config.seed}.jsonl"

@@ -10,5 +10,6 @@ def test_every_folder_with_an_init_is_a_package() -> None:
     (listed,) = re.findall(
         r"^packages = \[(.*?)\]", (ROOT / "pyproject.toml").read_text(), re.DOTALL | re.MULTILINE
     )
-    folders = {path.parent.name for path in ROOT.glob("*/__init__.py")}
-    assert set(re.findall(r'"(.*?)"', listed)) == {"warmrl"} | {f"warmrl.{f}" for f in folders}
+    folders = {path.parent.relative_to(ROOT) for path in ROOT.glob("[!.]*/**/__init__.py")}
+    packages = {".".join(("warmrl", *f.parts)) for f in folders if f.parts[0] != "build"}
+    assert set(re.findall(r'"(.*?)"', listed)) == {"warmrl"} | packages

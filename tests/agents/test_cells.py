@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
 from warmrl.agents.cells import CELLS, LSTM, Cell, find_cell
-from warmrl.agents.compiled_cell import CompiledCell
+from warmrl.agents.kernels.projected import CompiledCell
 from warmrl.tests.abstract_classes import check_needed
 from warmrl.tests.reference.cells import STEPS
 

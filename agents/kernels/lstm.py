@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .affine import (
+from ..time_steps import to_be_read, to_be_written
+from .gates import (
     GATES,
     add_up,
     gates_of,
@@ -23,7 +24,8 @@ from .affine import (
     transposed,
     unstacked,
 )
-from .compiled import (
+from .gemm import put_product
+from .numba_math import (
     ONE,
     TWO,
     add,
@@ -36,8 +38,6 @@ from .compiled import (
     stretch,
     tanh_of,
 )
-from .products import put_product
-from .time_steps import to_be_read, to_be_written
 
 
 class LSTMLoop(Function):

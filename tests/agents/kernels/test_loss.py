@@ -9,7 +9,7 @@ from gymnasium import spaces
 from torch import Tensor
 
 from warmrl.agents import MlpRnnPolicy, RecurrentPPO, ppo_loss
-from warmrl.agents.compiled_loss import Coefficients, DiscreteLoss, Heads, Taken
+from warmrl.agents.kernels.loss import Coefficients, DiscreteLoss, Heads, Taken
 from warmrl.agents.ppo_loss import Losses, PPOLoss
 from warmrl.envs import make_vec_env
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from numba.core.errors import TypingError
 from numpy.typing import NDArray
 
-from warmrl.agents.compiled import apart, compiled, stretch
-from warmrl.agents.products import FEW, add_product, add_transposed_product, put_product
+from warmrl.agents.kernels.gemm import FEW, add_product, add_transposed_product, put_product
+from warmrl.agents.kernels.numba_math import apart, compiled, stretch
 
 sizes = st.integers(1, FEW + 5)
 dtypes = st.sampled_from([np.float32, np.float64])

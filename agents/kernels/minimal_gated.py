@@ -1,7 +1,7 @@
 """A minimal gated unit over many steps with a hand-written gradient, compiled for a CPU.
 
-The same plan as :mod:`~warmrl.agents.lstm_loop`, but with two products a step: the candidate sees
-the state through the gate.
+The same plan as :mod:`~warmrl.agents.kernels.lstm`, but with two products a step: the candidate
+sees the state through the gate.
 """
 
 from typing import Any
@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .compiled import (
+from ..time_steps import backward_start, states_at_end
+from .numba_math import (
     ONE,
     add,
     add_and_squash,
@@ -22,7 +23,6 @@ from .compiled import (
     stretch,
     tanh,
 )
-from .time_steps import backward_start, states_at_end
 
 
 class MGULoop(Function):

@@ -7,7 +7,7 @@ from numba import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from .compiled import apart, cgutils, inner, stretch
+from .numba_math import apart, cgutils, inner, stretch
 
 
 def _product(name: str, share: float, transposed: bool = False) -> Any:

@@ -1,6 +1,6 @@
 """Bistable cells over many steps with a hand-written gradient, compiled for a CPU.
 
-The same plan as :mod:`~warmrl.agents.lstm_loop`. A step has one product where the gates see all
+The same plan as :mod:`~warmrl.agents.kernels.lstm`. A step has one product where the gates see all
 units, and none where each sees its own unit only.
 """
 
@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .compiled import (
+from ..time_steps import backward_start, states_at_end
+from .numba_math import (
     ONE,
     add,
     apart,
@@ -23,7 +24,6 @@ from .compiled import (
     stretch,
     tanh,
 )
-from .time_steps import backward_start, states_at_end
 
 
 class BistableLoop(Function):

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
-from .cells import Cell, Parts
-from .compiled import can_run_compiled
+from ..cells import Cell, Parts
+from .numba_math import can_run_compiled
 
 
 class CompiledCell(Cell):

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
-from warmrl.agents.lstm_loop import lstm_loop
+from warmrl.agents.kernels.lstm import lstm_loop
 
 X, H = 3, 4
 

@@ -8,9 +8,9 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import MlpExtractor
 from torch import Tensor, nn
 
-from .compiled import can_run_compiled, compiled, exp
-from .policies import MlpRnnPolicy
-from .products import put_affine
+from ..policies import MlpRnnPolicy
+from .gemm import put_affine
+from .numba_math import can_run_compiled, compiled, exp
 
 
 def linear_heads(policy: MlpRnnPolicy) -> bool:

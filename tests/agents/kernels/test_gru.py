@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_sequence
 
-from warmrl.agents.gru_loop import gru_loop
+from warmrl.agents.kernels.gru import gru_loop
 
 X, H = 3, 4
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .compiled import compiled, exp
-from .products import add_transposed_product, put_affine, put_product
+from .gemm import add_transposed_product, put_affine, put_product
+from .numba_math import compiled, exp
 
 
 class Heads(NamedTuple):

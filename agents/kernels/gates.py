@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .compiled import copy_rows, inner, stretch
-from .products import add_product, add_transposed_product, put_product
+from .gemm import add_product, add_transposed_product, put_product
+from .numba_math import copy_rows, inner, stretch
 
 ROWS = 256  # of gradients that stay in the cache, about
 GATES = 4

@@ -1,6 +1,6 @@
 """GRUs over many steps with a hand-written gradient, compiled for a CPU.
 
-Torch has no fused kernel for them there; the same plan as :mod:`~warmrl.agents.lstm_loop`.
+Torch has no fused kernel for them there; the same plan as :mod:`~warmrl.agents.kernels.lstm`.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
-from .affine import (
+from ..time_steps import to_be_read, to_be_written
+from .gates import (
     GATES,
     add_up,
     gates_of,
@@ -23,7 +24,8 @@ from .affine import (
     transposed,
     unstacked,
 )
-from .compiled import (
+from .gemm import add_product
+from .numba_math import (
     ONE,
     add,
     apart,
@@ -35,8 +37,6 @@ from .compiled import (
     stretch,
     tanh,
 )
-from .products import add_product
-from .time_steps import to_be_read, to_be_written
 
 
 class GRULoop(Function):

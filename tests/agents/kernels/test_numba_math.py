@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from warmrl.agents.compiled import compiled, sigmoid, tanh
+from warmrl.agents.kernels.numba_math import compiled, sigmoid, tanh
 
 
 @compiled

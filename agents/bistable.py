@@ -6,13 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .cells import Weights, WeightShape, register_cell
-from .kernels.bistable import bistable_loop
-from .kernels.projected import CompiledCell
+from .cells import Cell, Weights, WeightShape, register_cell
 
 
 @register_cell("brc")
-class BRC(CompiledCell):
+class BRC(Cell):
     """Bistable recurrent cell: a unit sees the others through the layers above only::
 
         c = sigmoid(U_c x + w_c * h + b_c)        a = 1 + tanh(U_a x + w_a * h + b_a)
@@ -27,7 +25,7 @@ class BRC(CompiledCell):
         "weight_hh": WeightShape("gate", 2),
         "bias_ih": WeightShape("gate", 3),
     }
-    compiled_loop = staticmethod(bistable_loop)
+    kernel: ClassVar = "brc"
 
     @staticmethod
     def modulation(weight_hh: Tensor, h: Tensor) -> Tensor:
@@ -54,6 +52,7 @@ class NBRC(BRC):
     """
 
     weight_shapes: ClassVar = {**BRC.weight_shapes, "weight_hh": WeightShape("recurrent", 2)}
+    kernel: ClassVar = "brc"
 
     @staticmethod
     def modulation(weight_hh: Tensor, h: Tensor) -> Tensor:

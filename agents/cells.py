@@ -1,26 +1,19 @@
 """Recurrent cells: each is its equations for one step and the shapes of its weights.
 
 A cell owns no parameters. :class:`~warmrl.agents.layers.RecurrentLayer` holds them, and hands them
-over as a mapping, so that the two halves of a double layer can be joined into one product.
+over as a mapping, so that the two halves of a double layer can be joined into one product. Time
+loops over these equations are in :mod:`~warmrl.agents.kernels`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.nn.utils.rnn import PackedSequence
 
-from .kernels.gru import GRUSteps, gru_loop
-from .kernels.lstm import LSTMSteps, lstm_loop
-from .kernels.numba_math import can_run_compiled
-from .time_steps import states_at_end
-
-MANY = 32  # from as many sequences on an LSTM's loop outruns torch's kernel, without a gradient
 Weights = Mapping[str, Tensor]
-Parts = Sequence[Weights]
 Step = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]  # (x, h, c) -> (h, c)
 
 
@@ -40,27 +33,14 @@ class Cell(ABC):
     cell_state: ClassVar[bool] = False  # whether c is used; otherwise it is passed on untouched
     candidate: ClassVar[int | None] = None  # which gate is a candidate state with a full matrix
 
-    @staticmethod
-    def compiled(x: Tensor | PackedSequence) -> bool:  # noqa: ARG004
-        """Whether a compiled loop would run over these inputs.
+    kernel: ClassVar[str | None] = None  # compiled time loop of these very equations, if any
+    kernel_from: ClassVar[int] = 0  # sequences from which on it outruns torch's, without a gradient
 
-        It takes cells side by side, faster than a wide one whose matrices are block diagonal.
-        """
-        return False
-
-    @classmethod
-    def width(cls, weights: Weights) -> int:
-        """Units of a cell with these weights, H."""
-        name, shape = next(iter(cls.weight_shapes.items()))
-        return len(weights[name]) // shape.gates
-
-    @classmethod
-    def steps(cls, parts: Parts) -> Step | None:  # noqa: ARG003
-        """Compiled single steps of cells side by side, if there are any.
-
-        :param parts: weights on a CPU, which do not change meanwhile
-        """
-        return None
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """A subclass may have other equations, so that it does not inherit a kernel."""
+        super().__init_subclass__(**kwargs)
+        if "kernel" not in cls.__dict__:
+            cls.kernel = None
 
     @staticmethod
     def project(weights: Weights, x: Tensor) -> Tensor:
@@ -92,52 +72,6 @@ class Cell(ABC):
         :return: the next ``(h, c)``; of an LSTM bit by bit what :meth:`step` gives
         """
         return cls.step(weights, cls.project(weights, x), h, c)
-
-    @classmethod
-    def sequence(
-        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """T steps.
-
-        :param parts: weights of cells side by side, which share H; several if :meth:`compiled`
-        :param x: inputs [T, N, I]
-        :return: hidden states [T, N, H] and the last ``(h, c)`` [N, H]
-        """
-        sizes = [x.shape[1]] * len(x)
-        out, h, c = cls.loop(parts, x.flatten(0, 1), h, c, sizes)
-        return out.view(*x.shape[:2], -1), h, c
-
-    @classmethod
-    def packed_sequence(
-        cls, parts: Parts, x: PackedSequence, h: Tensor, c: Tensor
-    ) -> tuple[PackedSequence, Tensor, Tensor]:
-        """Sequences of different lengths; see :meth:`sequence`.
-
-        :return: hidden states, packed, and ``(h, c)`` after each sequence's last step [N, H]
-        """
-        sizes = x.batch_sizes.tolist()
-        out, h, c = cls.loop(parts, x.data, _sorted(h, x), _sorted(c, x), sizes)
-        return x._replace(data=out), _unsorted(h, x), _unsorted(c, x)
-
-    @classmethod
-    def loop(
-        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Steps in the packed layout of :mod:`~warmrl.agents.time_steps`; see :meth:`sequence`.
-
-        :param x: inputs [sum of sizes, I]
-        :param sizes: sequences running in each step [T]
-        :return: hidden states [sum of sizes, H] and each sequence's last ``(h, c)`` [N, H]
-        """
-        (weights,) = parts
-        hs, cs = [], []
-        for projected in cls.project(weights, x).split_with_sizes(sizes):
-            n = len(projected)
-            h, c = cls.step(weights, projected, h[:n], c[:n])
-            hs.append(h)
-            cs.append(c)
-        out = torch.cat(hs)
-        return out, states_at_end(out, sizes), states_at_end(torch.cat(cs), sizes)
 
 
 CELLS: dict[str, type[Cell]] = {}
@@ -178,12 +112,8 @@ class LSTM(Cell):
     }
     cell_state: ClassVar = True
     candidate: ClassVar = 2
-
-    @staticmethod
-    def compiled(x: Tensor | PackedSequence) -> bool:
-        """Sequences with a gradient on a CPU, and many of them; see :meth:`Cell.compiled`."""
-        n = int(x.batch_sizes[0]) if isinstance(x, PackedSequence) else x.shape[1]
-        return (torch.is_grad_enabled() or n >= MANY) and can_run_compiled(x)
+    kernel: ClassVar[str | None] = "lstm"
+    kernel_from: ClassVar = 32
 
     @staticmethod
     def gates(weights: Weights, projected: Tensor, h: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -215,44 +145,9 @@ class LSTM(Cell):
 
         Certificates of drifting cells need the gates of the very step that was taken.
         """
-        if x.device.type != "cpu":
+        if cls.kernel is None or x.device.type != "cpu":
             return super().advance(weights, x, h, c)
-        return torch.lstm_cell(x, (h, c), *_flat(weights))
-
-    @classmethod
-    def sequence(
-        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """T steps by a compiled loop or torch's fused kernel; see :meth:`Cell.sequence`."""
-        if cls.compiled(x):
-            return super().sequence(parts, x, h, c)
-        (weights,) = parts
-        out, h, c = torch.lstm(x, (h[None], c[None]), _flat(weights), *_settings(), False)
-        return out, h[0], c[0]
-
-    @classmethod
-    def packed_sequence(
-        cls, parts: Parts, x: PackedSequence, h: Tensor, c: Tensor
-    ) -> tuple[PackedSequence, Tensor, Tensor]:
-        """Packed sequences by a compiled loop; see :meth:`Cell.packed_sequence`."""
-        if cls.compiled(x):
-            return super().packed_sequence(parts, x, h, c)
-        (weights,) = parts
-        state = (_sorted(h, x)[None], _sorted(c, x)[None])
-        data, h, c = torch.lstm(x.data, x.batch_sizes, state, _flat(weights), *_settings())
-        return x._replace(data=data), _unsorted(h[0], x), _unsorted(c[0], x)
-
-    @classmethod
-    def loop(
-        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The compiled loop; see :meth:`Cell.loop`."""
-        return lstm_loop(x, h, c, sizes, *_flat(*parts))
-
-    @classmethod
-    def steps(cls, parts: Parts) -> Step:
-        """Compiled single steps; see :meth:`Cell.steps`."""
-        return LSTMSteps(*_flat(*parts))
+        return torch.lstm_cell(x, (h, c), *torch_weights(weights))
 
 
 @register_cell("gru")
@@ -269,11 +164,7 @@ class GRU(Cell):
         "bias_hh": WeightShape("gate", 3),
     }
     candidate: ClassVar = 2
-
-    @staticmethod
-    def compiled(x: Tensor | PackedSequence) -> bool:
-        """All sequences on a CPU, where torch's kernel is not fused; see :meth:`Cell.compiled`."""
-        return can_run_compiled(x)
+    kernel: ClassVar[str | None] = "gru"
 
     @classmethod
     def step(
@@ -291,57 +182,11 @@ class GRU(Cell):
     @classmethod
     def advance(cls, weights: Weights, x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """One step by torch's kernel; see :meth:`Cell.advance`."""
-        return torch.gru_cell(x, h, *_flat(weights)), c
-
-    @classmethod
-    def sequence(
-        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """T steps by a compiled loop; see :meth:`Cell.sequence`."""
-        if cls.compiled(x):
-            return super().sequence(parts, x, h, c)
-        (weights,) = parts
-        out, h = torch.gru(x, h[None], _flat(weights), *_settings(), False)
-        return out, h[0], c
-
-    @classmethod
-    def packed_sequence(
-        cls, parts: Parts, x: PackedSequence, h: Tensor, c: Tensor
-    ) -> tuple[PackedSequence, Tensor, Tensor]:
-        """Packed sequences by a compiled loop; see :meth:`Cell.packed_sequence`."""
-        if cls.compiled(x):
-            return super().packed_sequence(parts, x, h, c)
-        (weights,) = parts
-        first = _sorted(h, x)[None]
-        data, last = torch.gru(x.data, x.batch_sizes, first, _flat(weights), *_settings())
-        return x._replace(data=data), _unsorted(last[0], x), c
-
-    @classmethod
-    def loop(
-        cls, parts: Parts, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The compiled loop; see :meth:`Cell.loop`."""
-        return *gru_loop(x, h, sizes, *_flat(*parts)), c
-
-    @classmethod
-    def steps(cls, parts: Parts) -> Step:
-        """Compiled single steps; see :meth:`Cell.steps`."""
-        return GRUSteps(*_flat(*parts))
+        if cls.kernel is None:
+            return super().advance(weights, x, h, c)
+        return torch.gru_cell(x, h, *torch_weights(weights)), c
 
 
-def _settings() -> tuple[bool, int, float, bool, bool]:
-    """Of torch's kernels: biases, one layer, no dropout, keep what a gradient needs, one way."""
-    return True, 1, 0.0, torch.is_grad_enabled(), False
-
-
-def _flat(*parts: Weights) -> list[Tensor]:
-    names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    return [weights[name] for weights in parts for name in names]
-
-
-def _sorted(state: Tensor, x: PackedSequence) -> Tensor:
-    return state if x.sorted_indices is None else state[x.sorted_indices]
-
-
-def _unsorted(state: Tensor, x: PackedSequence) -> Tensor:
-    return state if x.unsorted_indices is None else state[x.unsorted_indices]
+def torch_weights(weights: Weights) -> list[Tensor]:
+    """The weights of an LSTM or a GRU in the order in which torch's own functions take them."""
+    return [weights[name] for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")]

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from .cells import Cell, Parts, Step, Weights, WeightShape, find_cell
+from . import kernels
+from .cells import Cell, Weights, WeightShape, find_cell
 from .initialisers import Initialiser, default
-from .kernels.numba_math import can_run_compiled
 
 State: TypeAlias = tuple[Tensor, Tensor]
 
@@ -57,41 +57,27 @@ class RecurrentLayer(nn.Module):
 
         :param x: inputs [N, I]
         :param state: ``(h, c)``, each [N, H]
+        :raises ValueError: if one of them does not fit
         """
         weights = self.weights()
+        kernels.check_pair(state)
+        like = next(iter(weights.values()))
+        kernels.check_step(x, *state, self.input_size, self.hidden_size, like)
         return self.cell.step(weights, self.cell.project(weights, x), *state)
 
     def forward(
         self, x: Tensor | PackedSequence, state: State | None = None
     ) -> tuple[Tensor | PackedSequence, State]:
-        """Run over whole sequences; see the class."""
-        if state is None:
-            data = x.data if isinstance(x, PackedSequence) else x
-            n = int(x.batch_sizes[0]) if isinstance(x, PackedSequence) else x.shape[1]
-            h = c = data.new_zeros(n, self.hidden_size)
-        else:
-            h, c = state[0][0], state[1][0]
-        out: Tensor | PackedSequence
-        if isinstance(x, PackedSequence):
-            out, h, c = self.cell.packed_sequence(self.parts(x), x, h, c)
-        else:
-            out, h, c = self.cell.sequence(self.parts(x), x, h, c)
-        return out, (h[None], c[None])
+        """Run over whole sequences; see the class.
+
+        :raises ValueError: if inputs, state or weights do not fit each other
+        """
+        return kernels.sequence(self, x, state)
 
     @property
-    def side_by_side(self) -> Parts:
-        """The weights of each of the cells that the layer is: one."""
-        return [self.weights()]
-
-    def parts(self, x: Tensor | PackedSequence) -> Parts:
-        """The weights that run over these inputs: of each cell, or of all as one cell."""
-        return self.side_by_side if self.cell.compiled(x) else [self.weights()]
-
-    @torch.no_grad()
-    def compiled_steps(self) -> Step | None:
-        """Compiled single steps of the weights as they are now, without a gradient, if any."""
-        runs = all(can_run_compiled(weight) for weight in self.parameters())
-        return self.cell.steps(self.side_by_side) if runs else None
+    def side_by_side(self) -> Sequence["RecurrentLayer"]:
+        """The cells that the layer is: one."""
+        return [self]
 
 
 class DoubleLayer(RecurrentLayer):
@@ -125,9 +111,9 @@ class DoubleLayer(RecurrentLayer):
         }
 
     @property
-    def side_by_side(self) -> Parts:
-        """The weights of both halves."""
-        return [self.warm.weights(), self.cold.weights()]
+    def side_by_side(self) -> Sequence[RecurrentLayer]:
+        """Both halves."""
+        return [self.warm, self.cold]
 
 
 def _join(shape: WeightShape, warm: Tensor, cold: Tensor) -> Tensor:
@@ -188,8 +174,11 @@ class RecurrentStack(nn.Module):
         :param state: ``(h, c)``, each [layers, N, H]; zeros if absent
         :return: hidden states of the last layer [T, N, H], with ``skip`` the inputs beside them
             [T, N, H + I], and the last state pair
+        :raises ValueError: if inputs, state or weights do not fit each other
         """
         inputs, last = x, list[State]()
+        if state is not None:
+            check_layers(state, self.num_layers, self.hidden_size)
         for depth, layer in enumerate(self.layers):
             own = None if state is None else (state[0][depth, None], state[1][depth, None])
             x, own = layer(x, own)
@@ -197,6 +186,39 @@ class RecurrentStack(nn.Module):
         h, c = zip(*last, strict=True)
         out = _beside(x, inputs) if self.skip else x
         return out, (torch.cat(h), torch.cat(c))
+
+
+def check_layers(state: State, n_layers: int, width: int) -> None:
+    """Check that a state is one of as many layers; how many sequences it is of, each layer checks.
+
+    :param state: ``(h, c)``, each [layers, N, H]
+    :raises ValueError: if it is not
+    """
+    kernels.check_pair(state)
+    for name, part in zip("hc", state, strict=True):
+        shape = list(part.shape)
+        if len(shape) != 3 or (shape[0], shape[2]) != (n_layers, width):
+            n = shape[1] if len(shape) == 3 else "sequences"
+            raise ValueError(f"state {name} of shape {shape} must be [{n_layers}, {n}, {width}]")
+
+
+def restarted(state: State, starts: Tensor) -> State:
+    """A state before a step: zeros where an episode starts.
+
+    :param state: ``(h, c)``, each [layers, N, H]
+    :param starts: whether an episode starts [N]
+    :raises ValueError: if they are not of the same number of sequences
+    """
+    kernels.check_pair(state)
+    h, c = state
+    for name, part in (("h", h), ("c", c)):
+        if part.ndim != 3 or starts.shape != (part.shape[1],):
+            raise ValueError(
+                f"episode starts of shape {list(starts.shape)} must be one for each sequence of "
+                f"state {name} of shape {list(part.shape)}"
+            )
+    keep = ~starts[:, None]
+    return keep * h, keep * c
 
 
 def _beside(h: Tensor | PackedSequence, x: Tensor | PackedSequence) -> Tensor | PackedSequence:

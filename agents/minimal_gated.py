@@ -6,13 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .cells import Weights, WeightShape, register_cell
-from .kernels.minimal_gated import mgu_loop
-from .kernels.projected import CompiledCell
+from .cells import Cell, Weights, WeightShape, register_cell
 
 
 @register_cell("mgu")
-class MGU(CompiledCell):
+class MGU(Cell):
     """Minimal gated unit (Zhou et al. 2016, arXiv 1603.09420)::
 
     f = sigmoid(W_f x + U_f h + b_f)        g = tanh(W_h x + U_h (f * h) + b_h)
@@ -26,7 +24,7 @@ class MGU(CompiledCell):
         "bias_ih": WeightShape("gate", 2),
     }
     candidate: ClassVar = 1
-    compiled_loop = staticmethod(mgu_loop)
+    kernel: ClassVar = "mgu"
 
     @classmethod
     def step(

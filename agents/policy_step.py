@@ -1,6 +1,5 @@
 """One step of a trained recurrent policy: the map that is deployed, and certified."""
 
-from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -8,8 +7,9 @@ from gymnasium import spaces
 from stable_baselines3.common.policies import BaseModel
 from torch import Tensor
 
+from . import kernels
 from .cells import Cell, Step, Weights
-from .layers import RecurrentStack, State
+from .layers import RecurrentStack, State, check_layers
 from .policies import MlpRnnPolicy
 
 Observation: TypeAlias = Any  # [N, ...] tensor, or a dict of them
@@ -34,7 +34,7 @@ class PolicyStep:
             )
             for layer in (trunk or policy.lstm_actor).layers
         ]
-        self.steps: list[Step] = [partial(cell.advance, weights) for cell, weights in self.layers]
+        self.steps: list[Step] = [kernels.step(cell, weights) for cell, weights in self.layers]
 
     def initial_state(self, n: int) -> State:
         """The state ``(h, c)`` before an episode, each [layers, n, H]."""
@@ -55,6 +55,7 @@ class PolicyStep:
         :param state: ``(h, c)``, each [layers, N, H]
         :return: what the heads see [N, H or H + I] and the next state
         """
+        check_layers(state, len(self.steps), self.policy.lstm_hidden_state_shape[-1])
         h, c = [], []
         x = features
         for depth, step in enumerate(self.steps):

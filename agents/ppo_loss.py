@@ -10,8 +10,9 @@ from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
 from sb3_contrib.common.recurrent.type_aliases import RecurrentRolloutBufferSamples
 from torch import Tensor
 
-from .kernels.heads import linear_heads
-from .kernels.loss import Coefficients, DiscreteLoss, Heads, Taken
+from . import kernels
+from .kernels import Coefficients, Heads, Taken
+from .linear_heads import linear_heads
 from .policies import MlpRnnPolicy
 from .sequence_buffer import PackedStates
 
@@ -119,7 +120,7 @@ class PPOLoss:
     def _of_discrete(
         self, policy: MlpRnnPolicy, batch: RecurrentRolloutBufferSamples, advantages: Tensor
     ) -> Losses:
-        """The same by :class:`~warmrl.agents.kernels.loss.DiscreteLoss`."""
+        """The same by :func:`~warmrl.agents.kernels.loss`."""
         latents = policy.latents(batch.observations, batch.lstm_states, batch.episode_starts)
         actor, critic = policy.action_net, policy.value_net
         heads = Heads(actor.weight, actor.bias, critic.weight, critic.bias)
@@ -132,7 +133,7 @@ class PPOLoss:
         )
         far = float("inf") if self.clip_range_vf is None else self.clip_range_vf
         coefficients = Coefficients(self.clip_range, far, self.ent_coef, self.vf_coef)
-        total, parts = DiscreteLoss.apply(*latents, taken, coefficients, *heads)  # type: ignore[no-untyped-call]
+        total, parts = kernels.loss(*latents, taken, coefficients, heads)
         return Losses(total, *parts)
 
 

@@ -21,7 +21,7 @@ from .finite import (
     check_rollout,
     named_distribution,
 )
-from .kernels.numba_math import as_many_threads_as_torch
+from .kernels import limited_threads
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
 from .ppo_loss import Losses, PPOLoss
 from .rollout_step import RolloutStep
@@ -106,7 +106,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         """
         if not total_timesteps >= 0:
             raise ValueError(f"total_timesteps={total_timesteps!r} must be at least 0")
-        with as_many_threads_as_torch():
+        with limited_threads():
             return super().learn(total_timesteps, *args, **kwargs)
 
     def collect_rollouts(

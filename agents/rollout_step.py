@@ -5,8 +5,10 @@ from gymnasium import spaces
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from torch import Tensor
 
-from .kernels.heads import CompiledHeads, linear_heads
-from .layers import RecurrentStack, State
+from . import kernels
+from .kernels import Heads
+from .layers import RecurrentStack, State, restarted
+from .linear_heads import linear_heads
 from .policies import MlpRnnPolicy
 from .policy_step import Observation, PolicyStep
 
@@ -17,8 +19,8 @@ class RolloutTrunk(PolicyStep):
     def __init__(self, policy: MlpRnnPolicy, trunk: RecurrentStack) -> None:
         super().__init__(policy, trunk)
         self.steps = [
-            layer.compiled_steps() or step
-            for layer, step in zip(trunk.layers, self.steps, strict=True)
+            kernels.step(cell, weights, [half.weights() for half in layer.side_by_side])
+            for (cell, weights), layer in zip(self.layers, trunk.layers, strict=True)
         ]
 
 
@@ -36,7 +38,10 @@ class RolloutStep:
         self.actor = RolloutTrunk(policy, policy.lstm_actor)
         critic = policy.lstm_critic
         self.critic = None if critic is None else RolloutTrunk(policy, critic)
-        self.heads = CompiledHeads(policy) if linear_heads(policy) else None
+        self.heads = None
+        if linear_heads(policy):
+            action, value = policy.action_net, policy.value_net
+            self.heads = kernels.heads(Heads(action.weight, action.bias, value.weight, value.bias))
 
     @staticmethod
     def fits(policy: object) -> bool:
@@ -59,18 +64,17 @@ class RolloutStep:
         :param states: of actor and critic
         :param episode_starts: whether an episode starts [N]
         """
-        keep = ~episode_starts[:, None]
         features = self.actor.features(obs)
-        trunk, state = self.actor.advance(features, (keep * states.pi[0], keep * states.pi[1]))
+        trunk, state = self.actor.advance(features, restarted(states.pi, episode_starts))
         critic_trunk, critic_state = trunk, state
         if self.critic is not None:
-            before = (keep * states.vf[0], keep * states.vf[1])
+            before = restarted(states.vf, episode_starts)
             critic_trunk, critic_state = self.critic.advance(features, before)
         act = self._act if self.heads is None else self.heads
         return *act(trunk, critic_trunk), RNNStates(state, critic_state)
 
     def _act(self, latent: Tensor, critic_latent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What :class:`CompiledHeads` do, on any device and through layers between."""
+        """What ``self.heads`` do, on any device and through layers between."""
         layers = self.policy.mlp_extractor
         log_probs = self.policy.action_net(layers.forward_actor(latent)).log_softmax(-1)
         race = log_probs.exp() / torch.empty_like(log_probs).exponential_()

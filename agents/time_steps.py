@@ -34,8 +34,10 @@ def states_at_end(after: Tensor, sizes: Sequence[int]) -> Tensor:
 
 
 def to_be_written(gradient: Tensor | None, like: Tensor) -> Tensor:
-    """The gradient with respect to a tensor, as a copy; zeros if there is none."""
-    return torch.zeros_like(like) if gradient is None else gradient.clone()
+    """The gradient with respect to a tensor, as a contiguous copy; zeros if there is none."""
+    if gradient is None:
+        return torch.zeros_like(like)
+    return gradient.clone(memory_format=torch.contiguous_format)
 
 
 def to_be_read(gradient: Tensor | None, like: Tensor) -> Tensor:

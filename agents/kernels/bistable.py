@@ -17,13 +17,13 @@ from .numba_math import (
     ONE,
     add,
     apart,
-    as_many_threads_as_torch,
     compiled,
     inner,
     sigmoid,
     stretch,
     tanh,
 )
+from .threads import as_many_threads_as_torch
 
 
 class BistableLoop(Function):

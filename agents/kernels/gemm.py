@@ -38,8 +38,11 @@ def _product(name: str, share: float, transposed: bool = False) -> Any:
                 return builder.bitcast(cgutils.alloca_once_value(builder, constant), pointer)
 
             def place(array: Any) -> tuple[Any, Any]:
-                row = builder.extract_value(array.strides, 0)
-                return builder.bitcast(array.data, pointer), builder.sdiv(row, array.itemsize)
+                row = builder.sdiv(builder.extract_value(array.strides, 0), array.itemsize)
+                width = builder.extract_value(array.shape, 1)
+                # The stride of a single row may be anything; the routine refuses one too small
+                row = builder.select(builder.icmp_signed("<", row, width), width, row)
+                return builder.bitcast(array.data, pointer), row
 
             def flag(letter: str) -> Any:
                 return ir.Constant(char, ord(letter))

@@ -29,7 +29,6 @@ from .numba_math import (
     ONE,
     add,
     apart,
-    as_many_threads_as_torch,
     compiled,
     copy_rows,
     inner,
@@ -37,6 +36,7 @@ from .numba_math import (
     stretch,
     tanh,
 )
+from .threads import as_many_threads_as_torch
 
 
 class GRULoop(Function):

@@ -30,7 +30,6 @@ from .numba_math import (
     TWO,
     add,
     apart,
-    as_many_threads_as_torch,
     compiled,
     copy_rows,
     inner,
@@ -38,6 +37,7 @@ from .numba_math import (
     stretch,
     tanh_of,
 )
+from .threads import as_many_threads_as_torch
 
 
 class LSTMLoop(Function):

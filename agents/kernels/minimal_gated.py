@@ -18,11 +18,11 @@ from .numba_math import (
     add,
     add_and_squash,
     apart,
-    as_many_threads_as_torch,
     compiled,
     stretch,
     tanh,
 )
+from .threads import as_many_threads_as_torch
 
 
 class MGULoop(Function):

@@ -5,22 +5,18 @@ on as many numbers at once as the processor has lanes.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from functools import cache, partial
-from importlib import import_module
+from functools import partial
 from typing import Any
 
 import numba
 import numpy as np
-import torch
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils as _cgutils
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import intrinsic, overload
-from threadpoolctl import ThreadpoolController
-from torch import Tensor
-from torch.nn.utils.rnn import PackedSequence
+
+from .cache import cached
 
 
 class Apart(CompilerBase):
@@ -40,16 +36,19 @@ class Apart(CompilerBase):
         return [builder.define_nopython_pipeline(self.state)]
 
 
-# Sums may be contracted and divisions become products, but NaN and infinity stay what they are.
-_settings = partial(
-    numba.njit,
-    cache=True,
-    error_model="numpy",
-    fastmath={"contract", "nsz", "arcp"},
-    boundscheck=False,
-)
-_inner = partial(_settings, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+def _settings(**further: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Numba's decorator, whose results :mod:`~warmrl.agents.kernels.cache` keeps.
+
+    Sums may be contracted and divisions become products, but NaN and infinity stay what they are.
+    """
+    compile_ = numba.njit(
+        error_model="numpy", fastmath={"contract", "nsz", "arcp"}, boundscheck=False, **further
+    )
+    return lambda function: cached(compile_(function))
+
+
 compiled = _settings()
+_inner = partial(_settings, no_cpython_wrapper=True, no_cfunc_wrapper=True)
 inner = _inner()  # what compiled functions call, and Python never
 apart = _inner(pipeline_class=Apart)
 
@@ -185,24 +184,3 @@ def add(total: Any, part: Any) -> None:
     """Add one vector to another, in place."""
     for j in range(total.shape[0]):
         total[j] += part[j]
-
-
-def can_run_compiled(x: Tensor | PackedSequence) -> bool:
-    """Whether these inputs are single or double precision on a CPU, as compiled loops need them."""
-    data = x.data if isinstance(x, PackedSequence) else x
-    return data.device.type == "cpu" and data.dtype in (torch.float32, torch.float64)
-
-
-@cache
-def _pools() -> ThreadpoolController:
-    import_module("scipy.linalg.cython_blas")  # numba's matrix products; only what is loaded counts
-    return ThreadpoolController().select(user_api="blas")
-
-
-def as_many_threads_as_torch() -> AbstractContextManager[Any]:
-    """Hold the matrix products of compiled loops to the threads that torch may use."""
-    n, pools = torch.get_num_threads(), _pools()
-    if all(pool.num_threads == n for pool in pools.lib_controllers):
-        return nullcontext()  # changing it takes ten times as long as looking
-    limit: AbstractContextManager[Any] = pools.limit(limits=n)
-    return limit

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence, pack_sequence, pad_packed_sequence
 
-from warmrl.agents.cells import CELLS, LSTM, Cell, find_cell
-from warmrl.agents.kernels.projected import CompiledCell
+from warmrl.agents.cells import CELLS, GRU, LSTM, Cell, find_cell
 from warmrl.tests.abstract_classes import check_needed
+from warmrl.tests.agents.bare_layer import run, run_packed
 from warmrl.tests.reference.cells import STEPS
 
 X, H = 3, 4
@@ -80,7 +80,7 @@ def test_equals_torch_with_the_same_weights(
         want, (want_h, want_c) = theirs(x, (h[None], c[None]))
     else:
         (want, want_h), want_c = theirs(x, h[None]), c[None]
-    got = cell.sequence([weights], *ours_in)
+    got = run(cell, [weights], *ours_in)
     for a, b in zip(got, (want, want_h[0], want_c[0]), strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-14)
 
@@ -111,7 +111,7 @@ def test_a_sequence_is_looped_steps(name: str, steps: int) -> None:
     cell = CELLS[name]
     weights, inputs = random_weights(cell), (randn(steps, 5, X), randn(5, H), randn(5, H, seed=2))
     want = looped(cell, weights, *inputs)
-    for a, b in zip(cell.sequence([weights], *inputs), want, strict=True):
+    for a, b in zip(run(cell, [weights], *inputs), want, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-14)
 
 
@@ -121,9 +121,7 @@ def test_a_sequence_of_single_precision_is_looped_steps(name: str) -> None:
     weights = {key: weight.float() for key, weight in random_weights(cell).items()}
     inputs = (randn(9, 5, X).float(), randn(5, H).float(), randn(5, H, seed=2).float())
     with torch.no_grad():
-        for a, b in zip(
-            cell.sequence([weights], *inputs), looped(cell, weights, *inputs), strict=True
-        ):
+        for a, b in zip(run(cell, [weights], *inputs), looped(cell, weights, *inputs), strict=True):
             assert a.dtype == torch.float32
             torch.testing.assert_close(a, b, rtol=0, atol=1e-5)
 
@@ -133,7 +131,7 @@ def test_states_given_are_left_as_they_were(name: str) -> None:
     cell = CELLS[name]
     h, c = randn(2, H), randn(2, H, seed=2)
     kept = h.clone(), c.clone()
-    _, last_h, last_c = cell.sequence([random_weights(cell)], randn(3, 2, X), h, c)
+    _, last_h, last_c = run(cell, [random_weights(cell)], randn(3, 2, X), h, c)
     assert torch.equal(h, kept[0])
     assert torch.equal(c, kept[1])
     assert not torch.equal(last_h, h)
@@ -149,7 +147,7 @@ def test_packed_sequences_are_run_one_by_one(name: str, lengths: list[int]) -> N
     h, c = randn(n, H), randn(n, H, seed=2)
     sequences = [randn(length, X, seed=10 + i) for i, length in enumerate(lengths)]
     packed = pack_sequence(sequences, enforce_sorted=False)
-    out, last_h, last_c = cell.packed_sequence([weights], packed, h, c)
+    out, last_h, last_c = run_packed(cell, [weights], packed, h, c)
     padded, out_lengths = pad_packed_sequence(out)
     assert out_lengths.tolist() == lengths
     for i, x in enumerate(sequences):
@@ -165,7 +163,7 @@ def test_packed_sequences_may_be_sorted_already(name: str) -> None:
     weights, h = random_weights(cell), randn(3, H)
     packed = pack_sequence([randn(n, X, seed=n) for n in (5, 3, 3)], enforce_sorted=True)
     assert packed.sorted_indices is None
-    out, last_h, _ = cell.packed_sequence([weights], packed, h, h)
+    out, last_h, _ = run_packed(cell, [weights], packed, h, h)
     padded, lengths = pad_packed_sequence(out)
     assert lengths.tolist() == [5, 3, 3]
     ends = padded[lengths - 1, torch.arange(3)]
@@ -180,24 +178,39 @@ def test_gradients_are_those_of_finite_differences(name: str, packed: bool) -> N
     names = list(weights)
     sequences = pack_sequence([randn(n, X, seed=n) for n in (1, 3, 2)], enforce_sorted=False)
 
-    def run(x: Tensor, h: Tensor, c: Tensor, *flat: Tensor) -> tuple[Tensor, ...]:
+    def results(x: Tensor, h: Tensor, c: Tensor, *flat: Tensor) -> tuple[Tensor, ...]:
         own = dict(zip(names, flat, strict=True))
         if not packed:
-            return cell.sequence([own], x, h, c)
+            return run(cell, [own], x, h, c)
         layout = (sequences.batch_sizes, sequences.sorted_indices, sequences.unsorted_indices)
-        out, last_h, last_c = cell.packed_sequence([own], PackedSequence(x, *layout), h, c)
+        out, last_h, last_c = run_packed(cell, [own], PackedSequence(x, *layout), h, c)
         return pad_packed_sequence(out)[0], last_h, last_c
 
     x = sequences.data if packed else randn(3, 3, X)
     inputs = (x, randn(3, H), randn(3, H, seed=2), *weights.values())
-    assert torch.autograd.gradcheck(run, [t.requires_grad_() for t in inputs])
+    assert torch.autograd.gradcheck(results, [t.requires_grad_() for t in inputs])
 
 
-@pytest.mark.parametrize(
-    ("base", "names"), [(Cell, {"step"}), (CompiledCell, {"step", "compiled_loop"})]
-)
-def test_a_cell_must_have_its_equations(base: type[Any], names: set[str]) -> None:
-    check_needed(base, names)
+def test_a_cell_must_have_its_equations() -> None:
+    check_needed(Cell, {"step"})
+
+
+class Slower(GRU):
+    """A GRU whose state moves half as far: other equations than those of its base's kernel."""
+
+    @classmethod
+    def step(cls, weights: Any, projected: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+        after, c = super().step(weights, projected, h, c)
+        return (h + after) / 2, c
+
+
+def test_a_subclass_runs_its_own_equations() -> None:
+    weights, inputs = random_weights(Slower), (randn(3, 5, X), randn(5, H), randn(5, H, seed=2))
+    for a, b in zip(run(Slower, [weights], *inputs), looped(Slower, weights, *inputs), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-14)
+    x, h, c = inputs
+    want = Slower.step(weights, Slower.project(weights, x[0]), h, c)
+    assert torch.equal(Slower.advance(weights, x[0], h, c)[0], want[0])
 
 
 def test_an_unknown_cell_is_told_what_exists() -> None:

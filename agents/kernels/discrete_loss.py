@@ -4,7 +4,7 @@ It says in one pass over the steps what :class:`~warmrl.agents.ppo_loss.PPOLoss`
 operations of torch, of which small minibatches see little but the overhead.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,34 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from .gemm import add_transposed_product, put_affine, put_product
 from .numba_math import compiled, exp
-
-
-class Heads(NamedTuple):
-    """Torch's weights of two linear heads."""
-
-    actor: Tensor  # [A, L]
-    actor_bias: Tensor  # [A]
-    critic: Tensor  # [1, L]
-    critic_bias: Tensor  # [1]
-
-
-class Taken(NamedTuple):
-    """What a rollout says of each step, each [S]."""
-
-    actions: Tensor  # int64
-    old_log_probs: Tensor
-    advantages: Tensor
-    returns: Tensor
-    old_values: Tensor
-
-
-class Coefficients(NamedTuple):
-    """Of the loss, see :class:`~warmrl.agents.ppo_loss.PPOLoss`."""
-
-    clip_range: float
-    clip_range_vf: float  # infinite for any distance
-    ent_coef: float
-    vf_coef: float
+from .plain import Coefficients, Taken
 
 
 class DiscreteLoss(Function):
@@ -60,11 +33,11 @@ class DiscreteLoss(Function):
 
         :param latent: what the actor's head sees [S, L]
         :param critic_latent: what the critic's does [S, L]
-        :param heads: see :class:`Heads`
+        :param heads: see :class:`~warmrl.agents.kernels.plain.Heads`
         :return: the total, and without a gradient the losses of policy and value, minus the
             entropy, the clip fraction and the approximate KL [5]
         """
-        actor, actor_bias, critic, critic_bias = heads
+        actor, actor_bias, critic, critic_bias = heads = tuple(w.contiguous() for w in heads)
         latent, critic_latent = latent.contiguous(), critic_latent.contiguous()
         of_scores = latent.new_empty(len(latent), len(actor))
         of_values = latent.new_empty(len(latent), 1)

@@ -9,7 +9,9 @@ from gymnasium import spaces
 from torch import Tensor
 
 from warmrl.agents import MlpRnnPolicy, RecurrentPPO, ppo_loss
-from warmrl.agents.kernels.loss import Coefficients, DiscreteLoss, Heads, Taken
+from warmrl.agents.kernels import Coefficients, Heads, Taken
+from warmrl.agents.kernels import loss as discrete_loss
+from warmrl.agents.kernels.discrete_loss import DiscreteLoss
 from warmrl.agents.ppo_loss import Losses, PPOLoss
 from warmrl.envs import make_vec_env
 
@@ -94,7 +96,7 @@ def test_gradcheck(clip_range_vf: float) -> None:
     coefficients = Coefficients(0.2, clip_range_vf, 0.1, 0.5)
 
     def total(*inputs: Tensor) -> Any:
-        return DiscreteLoss.apply(*inputs[:2], taken, coefficients, *inputs[2:])[0]  # type: ignore[no-untyped-call]
+        return discrete_loss(inputs[0], inputs[1], taken, coefficients, Heads(*inputs[2:]))[0]
 
     inputs = (*latents, *(weight.requires_grad_() for weight in heads))
     assert torch.autograd.gradcheck(total, inputs)

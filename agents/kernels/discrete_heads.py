@@ -4,27 +4,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium import spaces
-from stable_baselines3.common.torch_layers import MlpExtractor
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..policies import MlpRnnPolicy
 from .gemm import put_affine
-from .numba_math import can_run_compiled, compiled, exp
-
-
-def linear_heads(policy: MlpRnnPolicy) -> bool:
-    """Whether actions are discrete, and heads linear in the trunk's output, on a CPU."""
-    between = policy.mlp_extractor
-    return (
-        isinstance(policy.action_space, spaces.Discrete)
-        and type(between) is MlpExtractor
-        and not any(map(len, (between.policy_net, between.value_net)))
-        and all(
-            type(head) is nn.Linear and head.bias is not None and can_run_compiled(head.weight)
-            for head in (policy.action_net, policy.value_net)
-        )
-    )
+from .numba_math import compiled, exp
+from .plain import Heads
 
 
 class CompiledHeads:
@@ -33,16 +17,14 @@ class CompiledHeads:
     The actions are those that ``torch.multinomial`` would draw: the largest of the probabilities,
     each divided by exponential noise.
 
-    :param policy: one that has :func:`linear_heads`
+    :param heads: their weights
     """
 
-    def __init__(self, policy: MlpRnnPolicy) -> None:
-        actor, critic = policy.action_net, policy.value_net
-        self._heads = [
-            head.detach().numpy()
-            for head in (actor.weight.t().contiguous(), actor.bias, critic.weight.t(), critic.bias)
-        ]
-        self._n_actions = actor.out_features
+    def __init__(self, heads: Heads) -> None:
+        actor, actor_bias, critic, critic_bias = (weight.detach() for weight in heads)
+        tensors = (actor.t(), actor_bias, critic.t(), critic_bias)
+        self._heads = [tensor.contiguous().numpy() for tensor in tensors]
+        self._n_actions = len(actor)
 
     def __call__(self, latent: Tensor, critic_latent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Actions [N], values [N, 1] and log-probabilities [N].
@@ -54,8 +36,8 @@ class CompiledHeads:
         noise = latent.new_empty(n, self._n_actions).exponential_()
         actions = torch.empty(n, dtype=torch.int64)
         values, log_probs = latent.new_empty(n, 1), latent.new_empty(n)
-        arrays = (latent, critic_latent, noise, actions, values, log_probs)
-        _act(*self._heads, *(a.numpy() for a in arrays))
+        seen = (latent.detach().contiguous(), critic_latent.detach().contiguous())
+        _act(*self._heads, *(a.numpy() for a in (*seen, noise, actions, values, log_probs)))
         return actions, values, log_probs
 
 

@@ -1,6 +1,8 @@
 """A trained policy with its memory inside."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,8 +17,9 @@ from torch import Tensor, nn
 
 from ..checks import check_integer
 from .layers import State
+from .overrides import fast_paths, overridden
 from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
-from .policy_step import PolicyStep
+from .policy_step import PolicyStep, PredictStep, versions
 from .space_json import space_from_json, space_to_json
 from .whole_file import whole_file
 
@@ -58,23 +61,32 @@ class Agent:
             )
         self.policy = policy
         self.policy.set_training_mode(False)
-        self._step = PolicyStep(policy)
+        self._compare = False
+        self._snapshot = PolicyStep(policy)
         self._recurrent = tuple(policy.lstm_actor.parameters())  # kept: walking modules is slow
-        self._weights = self._versions()
+        self._versions = versions(self._recurrent)
         self._state: State | None = None
         self._generator_state: Tensor | None = None
 
     @property
     def step(self) -> PolicyStep:
-        """One step of the policy as it is now, also when it has learned further."""
-        if self._weights != (versions := self._versions()):
-            with torch.inference_mode(False):  # its weights outlive the caller's mode
-                self._step, self._weights = PolicyStep(self.policy), versions
-        return self._step
+        """One step of the policy as it is now, also when it has learned further.
 
-    def _versions(self) -> list[tuple[int, int]]:
-        """Which tensors the recurrent weights are, and how often each was written to."""
-        return [(w.data_ptr(), w._version) for w in self._recurrent]
+        Weights written to by way of their ``.data`` are noticed after the next :meth:`reset`.
+        """
+        if self.policy.training:
+            self.policy.set_training_mode(False)
+        if not fast_paths(self.policy).predict:
+            return PredictStep(self.policy)
+        if self._versions != versions(self._recurrent) or (
+            self._compare and not self._snapshot.is_current()
+        ):
+            with torch.inference_mode(False):  # its weights outlive the caller's mode
+                self._snapshot = PolicyStep(self.policy)
+                self._recurrent = tuple(self.policy.lstm_actor.parameters())
+                self._versions = versions(self._recurrent)
+        self._compare = False
+        return self._snapshot
 
     @property
     def observation_space(self) -> spaces.Space[Any]:
@@ -98,6 +110,7 @@ class Agent:
         :raises ValueError: if the mask is not of the N episodes being remembered, or the seed is
             negative
         """
+        self._compare = True
         if seed is not None:
             seed = check_integer("seed", seed, 0)
             self._generator_state = torch.Generator().manual_seed(seed).get_state()
@@ -124,11 +137,6 @@ class Agent:
         :raises ValueError: if the observation does not fit the space, is not finite, or is of
             another number of episodes than the agent remembers
         """
-        if isinstance(observation, dict) != isinstance(self.observation_space, spaces.Dict):
-            raise ValueError(
-                f"observation of type {type(observation).__name__} must be one of the space "
-                f"{self.observation_space}"
-            )
         tensor, batched = self.policy.obs_to_tensor(observation)
         parts = tensor if isinstance(tensor, dict) else {"": tensor}
         for key, part in parts.items():
@@ -139,18 +147,20 @@ class Agent:
                     "finite"
                 )
         n = len(next(iter(parts.values())))
+        step = self.step
         if self._state is None:
-            self._state = self.step.initial_state(n)
+            self._state = step.initial_state(n)
         remembered = self._state[0].shape[1]
         if n != remembered:
             raise ValueError(
                 f"observation of {n} episodes, but the agent remembers {remembered}; call reset() "
                 "before acting in another number of episodes"
             )
-        if deterministic:
-            actions, self._state = self.step(tensor, self._state)
-        else:
-            actions, self._state = self._sample(tensor, self._state)
+        with nullcontext() if deterministic else self._own_stream():
+            actions, self._state = step(tensor, self._state, deterministic)
+        if isinstance(step, PredictStep):
+            done: npt.NDArray[Any] = actions.cpu().numpy()
+            return done if batched else done[0]
         performed = actions.cpu().numpy().reshape(n, *(self.action_space.shape or ()))
         if self.policy.squash_output:
             performed = self.policy.unscale_action(performed)
@@ -159,15 +169,15 @@ class Agent:
         result: npt.NDArray[Any] = performed if batched else performed[0]
         return result
 
-    def _sample(self, tensor: Any, state: State) -> tuple[Tensor, State]:
-        """A sampled step, from the agent's own stream of random numbers."""
+    @contextmanager
+    def _own_stream(self) -> Iterator[None]:
+        """Let samples be drawn from the agent's own stream of random numbers."""
         if self._generator_state is None:
             self._generator_state = torch.Generator().manual_seed(0).get_state()
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(self._generator_state)
-            actions, state = self.step(tensor, state, deterministic=False)
+            yield
             self._generator_state = torch.get_rng_state()
-        return actions, state
 
     def describe(self) -> dict[str, Any]:
         """The policy as JSON: everything but its weights.
@@ -175,6 +185,17 @@ class Agent:
         :raises ValueError: if it has parts that JSON cannot describe
         """
         policy = self.policy
+        name = type(policy).__name__
+        if type(policy) is not POLICIES.get(name):
+            raise ValueError(
+                f"policy of class {name} cannot be saved without pickling it; it must be one of "
+                f"{', '.join(POLICIES)} itself, or save the SB3 model instead"
+            )
+        if changed := overridden(policy):
+            raise ValueError(
+                f"policy with other {', '.join(sorted(changed))} than the library's cannot be "
+                "saved without pickling it; save the SB3 model instead"
+            )
         arguments = policy._get_constructor_parameters()
         if policy.features_extractor_class is not type(policy).default_features_extractor:
             raise ValueError(
@@ -187,14 +208,16 @@ class Agent:
                 f"activation_fn={activation} cannot be saved without pickling "
                 "it; it must be one of torch.nn"
             )
-        return {
-            "class": type(policy).__name__,
+        description = {
+            "class": name,
             "arguments": {name: arguments[name] for name in _ARGUMENTS if name in arguments},
             "features_extractor_kwargs": policy.features_extractor_kwargs,
             "activation_fn": activation,
             "observation_space": space_to_json(self.observation_space),
             "action_space": space_to_json(self.action_space),
         }
+        _check_complete(policy, description)
+        return description
 
     def save(self, run_dir: str | Path, config: dict[str, Any] | None = None) -> None:
         """Write ``policy.safetensors`` and ``config.json``, each whole or not at all.
@@ -241,10 +264,7 @@ class Agent:
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"run_dir={str(run_dir)!r} has no {name}; it must be a run")
         try:
-            # The initial weights are drawn and overwritten: nobody else's stream may notice
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                policy = _build(json.loads((folder / CONFIG_FILE).read_text())["policy"])
+            policy = _build(json.loads((folder / CONFIG_FILE).read_text())["policy"])
         except (ValueError, KeyError, TypeError, AssertionError, RuntimeError) as error:
             reason = " ".join(str(error).split())
             raise ValueError(f"{folder / CONFIG_FILE} describes no policy: {reason}") from error
@@ -268,11 +288,37 @@ def _build(description: dict[str, Any]) -> MlpRnnPolicy:
     activation = getattr(nn, description["activation_fn"], None)
     if not (isinstance(activation, type) and issubclass(activation, nn.Module)):
         raise ValueError(f"activation_fn {description['activation_fn']!r} is not in torch.nn")
-    return POLICIES[description["class"]](
-        space_from_json(description["observation_space"]),
-        space_from_json(description["action_space"]),
-        lambda _: 0.0,
-        activation_fn=activation,
-        features_extractor_kwargs=description["features_extractor_kwargs"],
-        **description["arguments"],
-    )
+    # The initial weights are drawn and overwritten: nobody else's stream may notice
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return POLICIES[description["class"]](
+            space_from_json(description["observation_space"]),
+            space_from_json(description["action_space"]),
+            lambda _: 0.0,
+            activation_fn=activation,
+            features_extractor_kwargs=description["features_extractor_kwargs"],
+            **description["arguments"],
+        )
+
+
+def _check_complete(policy: MlpRnnPolicy, description: dict[str, Any]) -> None:
+    """Check that what is loaded from a description is the policy described, but for its weights.
+
+    :raises ValueError: if it is not
+    """
+    try:
+        rebuilt = _build(json.loads(json.dumps(description)))
+    except (ValueError, KeyError, TypeError, AssertionError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"policy cannot be described in JSON: {reason}") from error
+    for named, what in (
+        (lambda p: {name: type(part) for name, part in p.named_modules()}, "module"),
+        (lambda p: {k: (v.shape, v.dtype) for k, v in p.state_dict().items()}, "weight"),
+    ):
+        own, built = named(policy), named(rebuilt)
+        differ = sorted(key for key in own.keys() | built.keys() if own.get(key) != built.get(key))
+        if differ:
+            raise ValueError(
+                f"policy with a {what} {differ[0]!r} of its own cannot be saved without pickling "
+                "it; save the SB3 model instead"
+            )

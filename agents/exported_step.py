@@ -8,6 +8,7 @@ from gymnasium import spaces
 from torch import Tensor, nn
 
 from .agent import Agent
+from .overrides import PREDICT_HOOKS, overridden
 from .policies import MlpRnnPolicy
 from .policy_step import Observation
 
@@ -16,10 +17,16 @@ class ExportedStep(nn.Module):
     """The graph: ``(observation, h, c) -> (action, logits where there are some, h, c)``.
 
     :param agent: whose policy it is
+    :raises ValueError: if the policy acts in its own way
     """
 
     def __init__(self, agent: Agent) -> None:
         super().__init__()
+        if changed := overridden(agent.policy) & {*PREDICT_HOOKS}:
+            raise ValueError(
+                f"policy with other {', '.join(sorted(changed))} than the library's cannot be "
+                "exported"
+            )
         self.policy = agent.policy
         self.step = agent.step
         self.continuous = isinstance(agent.action_space, spaces.Box)

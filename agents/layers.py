@@ -206,7 +206,7 @@ def restarted(state: State, starts: Tensor) -> State:
     """A state before a step: zeros where an episode starts.
 
     :param state: ``(h, c)``, each [layers, N, H]
-    :param starts: whether an episode starts [N]
+    :param starts: 1 where an episode starts [N]
     :raises ValueError: if they are not of the same number of sequences
     """
     kernels.check_pair(state)
@@ -217,7 +217,7 @@ def restarted(state: State, starts: Tensor) -> State:
                 f"episode starts of shape {list(starts.shape)} must be one for each sequence of "
                 f"state {name} of shape {list(part.shape)}"
             )
-    keep = ~starts[:, None]
+    keep = 1.0 - starts.float()[:, None]
     return keep * h, keep * c
 
 

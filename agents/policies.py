@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from sb3_contrib.common.recurrent.policies import RecurrentActorCriticPolicy
@@ -24,9 +25,11 @@ from ..checks import check_flag, check_integer
 from .cells import find_cell
 from .initialisers import find_initialiser
 from .layers import RecurrentStack, State
+from .overrides import fast_paths, linear_action_net, with_fast_paths
 from .sequence_buffer import PackedStates
 
 
+@with_fast_paths
 class MlpRnnPolicy(RecurrentActorCriticPolicy):
     """A recurrent policy for ``RecurrentPPO``, sb3-contrib's or ours.
 
@@ -43,15 +46,16 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
     :param lstm_hidden_size: width of each recurrent layer, whatever its cell
     :param n_lstm_layers: number of recurrent layers
     :param shared_lstm: whether actor and critic share one recurrent trunk; by default they do,
-        unless ``enable_critic_lstm`` asks for a second one
-    :param enable_critic_lstm: whether the critic has a recurrent trunk of its own
+        unless ``enable_critic_lstm`` asks for a second one or each has its own features extractor
+    :param enable_critic_lstm: whether the critic has a recurrent trunk of its own; by default it
+        has one if each has its own features extractor and ``shared_lstm`` is left out
     :param value_gradient: whether the value loss trains a shared trunk too (not in sb3-contrib);
         for returns of about 1, larger ones drown the policy
     :param action_prior: probabilities of the discrete actions before any training, ``None`` for
         about uniform; starting as the environment's exploration policy finds rewards sooner
     :raises ValueError: if cell or initialisation is unknown or they do not go together, a size is
-        too small, ``lstm_kwargs`` are given, the prior does not fit the action space, or the
-        observation space is another policy's
+        too small, ``lstm_kwargs`` are given, the prior does not fit the action space, actions or
+        discrete observations do not start at 0, or the observation space is another policy's
     :raises TypeError: if a size is no int, or a choice not True or False
     """
 
@@ -71,7 +75,8 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         lstm_hidden_size: int = 64,
         n_lstm_layers: int = 1,
         shared_lstm: bool | None = None,
-        enable_critic_lstm: bool = False,
+        enable_critic_lstm: bool | None = None,
+        share_features_extractor: bool = True,
         value_gradient: bool = False,
         action_prior: Sequence[float] | None = None,
         net_arch: list[int] | dict[str, list[int]] | None = None,
@@ -102,11 +107,22 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
                 f"lstm_kwargs={kwargs['lstm_kwargs']} must be left out: they are options of "
                 "torch's nn.LSTM, which this policy does not use"
             )
+        check_starts("observation_space", observation_space)
+        check_starts("action_space", action_space)
         if shared_lstm and enable_critic_lstm:
             raise ValueError(
                 "shared_lstm=True and enable_critic_lstm=True exclude each other: the critic has a "
                 "recurrent trunk of its own or shares the actor's"
             )
+        if shared_lstm and not share_features_extractor:
+            raise ValueError(
+                "shared_lstm=True and share_features_extractor=False exclude each other: a shared "
+                "trunk reads the features of one extractor"
+            )
+        if enable_critic_lstm is None:
+            enable_critic_lstm = shared_lstm is None and not share_features_extractor
+        if shared_lstm is None:
+            shared_lstm = share_features_extractor and not enable_critic_lstm
         super().__init__(
             observation_space,
             action_space,
@@ -115,8 +131,9 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
             net_arch=[] if net_arch is None else net_arch,
             lstm_hidden_size=lstm_hidden_size,
             n_lstm_layers=n_lstm_layers,
-            shared_lstm=(not enable_critic_lstm) if shared_lstm is None else shared_lstm,
+            shared_lstm=shared_lstm,
             enable_critic_lstm=enable_critic_lstm,
+            share_features_extractor=share_features_extractor,
             **({"features_extractor_class": self.default_features_extractor} | kwargs),
         )
         self.lstm_actor: RecurrentStack = self._build_trunk()
@@ -203,6 +220,21 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         whole = outputs[0] if len(outputs) == 1 else torch.cat(outputs)
         return whole.transpose(0, 1).flatten(0, 1), (h, c)
 
+    def obs_to_tensor(self, observation: Any) -> tuple[Any, bool]:
+        """See SB3's ``BaseModel.obs_to_tensor``.
+
+        :raises ValueError: if the observation is of another kind than the space, for example the
+            pair ``(obs, info)`` that Gymnasium's ``reset`` returns; if parts of a ``Dict`` are
+            missing, unknown, or of different numbers of environments
+        """
+        _check_kind(observation, self.observation_space)
+        converted: tuple[Any, bool] = super().obs_to_tensor(observation)
+        if isinstance(converted[0], dict):
+            sizes = {key: len(part) for key, part in converted[0].items()}
+            if len(set(sizes.values())) > 1:
+                raise ValueError(f"observation has parts of {sizes} environments; they must agree")
+        return converted
+
     def _predict(
         self,
         observation: Tensor | dict[str, Tensor],
@@ -212,17 +244,32 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
     ) -> tuple[Tensor, State]:
         """What ``predict`` does; a state of fewer environments would pass for one of sequences.
 
-        :raises ValueError: if state or episode starts are of another number of environments
+        :param episode_starts: one flag for each environment, or a single one for all
+        :raises ValueError: if state or episode starts do not fit the policy or the number of
+            environments
         """
         n = len(next(iter(observation.values())) if isinstance(observation, dict) else observation)
-        given = (("state", lstm_states[0].shape[1]), ("episode_start", len(episode_starts)))
-        for name, found in given:
-            if found != n:
+        layers, _, width = self.lstm_hidden_state_shape
+        for name, part in zip("hc", lstm_states, strict=True):
+            if part.ndim == 3 and part.shape[1] != n:
                 raise ValueError(
-                    f"{name} is of {found} environments; it must be of {n}, as the observation is"
+                    f"state is of {part.shape[1]} environments; it must be of {n}, as the "
+                    "observation is"
                 )
+            if part.shape != (layers, n, width):
+                raise ValueError(
+                    f"state {name} of shape {tuple(part.shape)} must be {(layers, n, width)}: "
+                    "layers, environments, units"
+                )
+        if episode_starts.ndim == 0:
+            episode_starts = episode_starts.expand(n)
+        if episode_starts.numel() != n:
+            raise ValueError(
+                f"episode_start is of {episode_starts.numel()} environments; it must be of {n}, as "
+                "the observation is"
+            )
         predicted: tuple[Tensor, State] = super()._predict(
-            observation, lstm_states, episode_starts, deterministic
+            observation, lstm_states, episode_starts.flatten(), deterministic
         )
         return predicted
 
@@ -277,7 +324,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         latent_pi, latent_vf = self.latents(obs, lstm_states, episode_starts)
         values = self.value_net(self.mlp_extractor.forward_critic(latent_vf))
         latent = self.mlp_extractor.forward_actor(latent_pi)
-        if isinstance(self.action_space, spaces.Discrete):
+        if fast_paths(self).update and linear_action_net(self):
             return values, *self._evaluate_discrete(latent, actions)
         distribution = self._get_action_dist_from_latent(latent)
         return values, distribution.log_prob(actions), distribution.entropy()
@@ -310,6 +357,43 @@ def _count_change(optimizer: Optimizer, *_: Any) -> None:
     """Count a step in the versions of parameters, as all optimisers do but fused ones."""
     for group in optimizer.param_groups:
         increment_version(group["params"])
+
+
+def check_starts(name: str, space: spaces.Space[Any]) -> None:
+    """Check that discrete values start at 0, since a policy counts from there.
+
+    :param name: of the space, in the message
+    :param space: a space, or a ``Dict`` or ``Tuple`` of spaces
+    :raises ValueError: if they do not
+    """
+    if isinstance(space, (spaces.Dict, spaces.Tuple)):
+        parts = space.values() if isinstance(space, spaces.Dict) else space
+        for part in parts:
+            check_starts(name, part)
+    elif isinstance(space, (spaces.Discrete, spaces.MultiDiscrete)) and np.any(space.start):
+        raise ValueError(
+            f"{name}={space} must start at 0; wrap the environment so that it does "
+            "(gymnasium.wrappers.TransformAction, TransformObservation)"
+        )
+
+
+def _check_kind(observation: Any, space: spaces.Space[Any]) -> None:
+    if (
+        isinstance(observation, tuple)
+        and len(observation) == 2
+        and isinstance(observation[1], dict)
+    ):
+        raise ValueError(
+            "observation is a pair (obs, info), as Gymnasium's reset() returns it; it must be obs"
+        )
+    if isinstance(observation, dict) != isinstance(space, spaces.Dict):
+        raise ValueError(
+            f"observation of type {type(observation).__name__} must be one of the space {space}"
+        )
+    if isinstance(space, spaces.Dict) and set(observation) != set(space):
+        raise ValueError(
+            f"observation has the parts {sorted(observation)}; it must have {sorted(space)}"
+        )
 
 
 def _check_prior(prior: tuple[float, ...], action_space: spaces.Space[Any]) -> None:

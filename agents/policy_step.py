@@ -1,7 +1,9 @@
 """One step of a trained recurrent policy: the map that is deployed, and certified."""
 
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.policies import BaseModel
@@ -35,6 +37,13 @@ class PolicyStep:
             for layer in (trunk or policy.lstm_actor).layers
         ]
         self.steps: list[Step] = [kernels.step(cell, weights) for cell, weights in self.layers]
+        self._trunk = trunk or policy.lstm_actor
+        self._copies = [weight.detach().clone() for weight in self._trunk.parameters()]
+
+    def is_current(self) -> bool:
+        """Whether the weights are those of the trunk, whichever way they may have been written."""
+        weights = list(self._trunk.parameters())
+        return len(weights) == len(self._copies) and all(map(torch.equal, weights, self._copies))
 
     def initial_state(self, n: int) -> State:
         """The state ``(h, c)`` before an episode, each [layers, n, H]."""
@@ -102,6 +111,39 @@ class PolicyStep:
         """
         trunk, state = self.advance(self.features(observation), state)
         return self.act(trunk, deterministic), state
+
+
+class PredictStep(PolicyStep):
+    """The same by ``policy.predict``, for a policy that overrides what a :class:`PolicyStep` does.
+
+    :param policy: the policy
+    """
+
+    def __init__(self, policy: MlpRnnPolicy) -> None:
+        super().__init__(policy)
+        self.layers = []
+
+    @torch.no_grad()
+    def __call__(
+        self, observation: Observation, state: State, deterministic: bool = True
+    ) -> tuple[Tensor, State]:
+        """See :meth:`PolicyStep.__call__`."""
+        seen: Any = (
+            {key: part.cpu().numpy() for key, part in observation.items()}
+            if isinstance(observation, dict)
+            else observation.cpu().numpy()
+        )
+        before = tuple(part.cpu().numpy() for part in state)
+        starts = np.zeros(before[0].shape[1], dtype=np.bool_)
+        actions, after = self.policy.predict(seen, before, starts, deterministic)
+        device = self.policy.device
+        h, c = (torch.as_tensor(part, device=device) for part in after)
+        return torch.as_tensor(actions, device=device), (h, c)
+
+
+def versions(weights: Iterable[Tensor]) -> list[tuple[int, int]]:
+    """Which memory weights are in, and how often each was written to other than by ``.data``."""
+    return [(weight.data_ptr(), weight._version) for weight in weights]
 
 
 def _joined(layers: list[Tensor]) -> Tensor:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from . import kernels
 from .kernels import Coefficients, Heads, Taken
-from .linear_heads import linear_heads
+from .overrides import fast_paths, linear_heads
 from .policies import MlpRnnPolicy
 from .sequence_buffer import PackedStates
 
@@ -140,10 +140,9 @@ class PPOLoss:
 def _compiled(policy: RecurrentActorCriticPolicy, batch: RecurrentRolloutBufferSamples) -> bool:
     """Whether the compiled loss says the same."""
     return (
-        isinstance(policy, MlpRnnPolicy)
-        and type(policy).evaluate_actions is MlpRnnPolicy.evaluate_actions
-        and isinstance(batch.lstm_states, PackedStates)
+        fast_paths(policy).update
         and linear_heads(policy)
+        and isinstance(batch.lstm_states, PackedStates)
     )
 
 

@@ -1,13 +1,14 @@
 """Recurrent PPO on whole sequences: a one-import replacement of sb3-contrib's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import sb3_contrib
 import torch
 from gymnasium import spaces
-from sb3_contrib.common.recurrent.type_aliases import RNNStates
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.utils import explained_variance, obs_as_tensor
@@ -22,7 +23,9 @@ from .finite import (
     named_distribution,
 )
 from .kernels import limited_threads
-from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy
+from .layers import State
+from .overrides import upstream_sequences
+from .policies import CnnRnnPolicy, MlpRnnPolicy, MultiInputRnnPolicy, check_starts
 from .ppo_loss import Losses, PPOLoss
 from .rollout_step import RolloutStep
 from .sequence_buffer import Minibatch, SequenceBuffer
@@ -64,6 +67,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
 
     def _setup_model(self) -> None:
         self._check_settings()
+        check_starts("action_space", self.action_space)
         if self.normalize_advantage and self.n_steps * self.n_envs == 1:
             raise ValueError(
                 "n_steps=1 with one environment gives a single advantage, which cannot be "
@@ -130,68 +134,98 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             raise ValueError("there is no last observation; call learn()")
         self.policy.set_training_mode(False)
         rollout_buffer.reset()
+        rollout_buffer.upstream_route = not upstream_sequences(self.policy)
         rollout_buffer.start(self._last_lstm_states)
         if steps_on_device(env, self.policy):
             callback.on_rollout_start()
             return collect_tensors(self, env, callback, rollout_buffer, n_rollout_steps)
         check_finite("observation", self._last_obs, self.num_timesteps)
+        if self.use_sde:
+            self.policy.reset_noise(env.num_envs)
         callback.on_rollout_start()
-        dones = self._last_episode_starts
+        dones = np.asarray(self._last_episode_starts, dtype=np.bool_)
         fast = RolloutStep(self.policy) if RolloutStep.fits(self.policy) else None
-        act = fast or self._act
-        expect = fast.values if fast else self._expected
-        noise_steps = self.sde_sample_freq if self.sde_sample_freq > 0 else n_rollout_steps
-        for step in range(n_rollout_steps):
-            if self.use_sde and step % noise_steps == 0:
+        for n_steps in range(n_rollout_steps):
+            if self.use_sde and self.sde_sample_freq > 0 and n_steps % self.sde_sample_freq == 0:
                 self.policy.reset_noise(env.num_envs)
-            obs = obs_as_tensor(self._last_obs, self.device)
+            if fast is not None and fast.outdated:
+                fast = RolloutStep(self.policy)
+            act = fast or self.policy
             with torch.no_grad(), named_distribution(f"at step {self.num_timesteps}"):
-                starts = torch.from_numpy(dones).to(self.device)
-                actions, values, log_probs, lstm_states = act(obs, self._last_lstm_states, starts)
-            performed = actions.cpu().numpy()
-            if self.policy.squash_output:
-                performed = self.policy.unscale_action(performed)
-            elif isinstance(self.action_space, spaces.Box):
-                performed = np.clip(performed, self.action_space.low, self.action_space.high)
-            new_obs, rewards, dones, infos = env.step(performed)
+                obs_tensor = obs_as_tensor(self._last_obs, self.device)
+                episode_starts = torch.as_tensor(dones, dtype=torch.float32, device=self.device)
+                action_tensor, values, log_probs, lstm_states = act(
+                    obs_tensor, self._last_lstm_states, episode_starts
+                )
+            actions = action_tensor.cpu().numpy()
+            clipped_actions = self._performed(actions)
+            new_obs, rewards, dones, infos = env.step(clipped_actions)
+            rewards, dones = _real_numbers(rewards), _array(dones).astype(np.bool_, copy=False)
             self.num_timesteps += env.num_envs
             check_finite("reward", rewards, self.num_timesteps)
             check_finite("observation", new_obs, self.num_timesteps)
 
+            # Callbacks find the names, the types and the arrays of sb3-contrib's loop.
             callback.update_locals(locals())
             if not callback.on_step():
                 return False
-            ended = np.flatnonzero(dones)
-            for i in ended.tolist():
+            self._count_episodes(infos, dones)
+            ended = np.flatnonzero(dones).tolist()
+            for i in ended:
                 last = infos[i].get("terminal_observation")
                 check_finite("observation", last, self.num_timesteps, i)
-            if len(ended):
-                self._update_info_buffer([infos[i] for i in ended], dones[ended])
             targets = torch.from_numpy(rewards * self.reward_scale).to(self.device, torch.float32)
             truncated = [
                 i
-                for i in ended.tolist()
+                for i in ended
                 if infos[i].get("TimeLimit.truncated", False)
                 and infos[i].get("terminal_observation") is not None
             ]
             if truncated:
-                last_obs = [infos[i]["terminal_observation"] for i in truncated]
+                last_obs = self._batch([infos[i]["terminal_observation"] for i in truncated])
                 h, c = (part[:, truncated].contiguous() for part in lstm_states.vf)
-                values_after = expect(self._batch(last_obs), (h, c)).flatten()
-                targets[truncated] += self.gamma * values_after
-            rollout_buffer.add(obs, actions, targets, self._last_episode_starts, values, log_probs)
+                no_starts = torch.zeros(len(truncated), device=self.device)
+                targets[truncated] += (
+                    self.gamma * self._expected(fast, last_obs, (h, c), no_starts).flatten()
+                )
+            rollout_buffer.add(
+                obs_tensor,
+                action_tensor,
+                targets,
+                self._last_episode_starts,
+                values,
+                log_probs,
+                self._last_lstm_states if rollout_buffer.upstream_route else None,
+            )
             self._last_obs = new_obs
             self._last_episode_starts = dones
             self._last_lstm_states = lstm_states
 
-        keep = torch.as_tensor(~dones, dtype=torch.float32, device=self.device)[:, None]
-        h, c = (keep * part for part in self._last_lstm_states.vf)
-        last_values = expect(obs_as_tensor(self._last_obs, self.device), (h, c))
-        rollout_buffer.compute_returns_and_advantage(last_values, dones)
+        starts = torch.as_tensor(dones, dtype=torch.float32, device=self.device)
+        last_obs = obs_as_tensor(self._last_obs, self.device)
+        values = self._expected(fast, last_obs, self._last_lstm_states.vf, starts)
+        rollout_buffer.compute_returns_and_advantage(last_values=values, dones=dones)
         check_rollout(rollout_buffer.played, self._last_lstm_states, self.num_timesteps)
         callback.update_locals(locals())
         callback.on_rollout_end()
         return True
+
+    def _performed(self, actions: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Actions in the range of their space, as the environments take them."""
+        if not isinstance(self.action_space, spaces.Box):
+            return actions
+        if self.policy.squash_output:
+            unscaled: npt.NDArray[Any] = self.policy.unscale_action(actions)
+            return unscaled
+        clipped: npt.NDArray[Any] = np.clip(actions, self.action_space.low, self.action_space.high)
+        return clipped
+
+    def _count_episodes(self, infos: Sequence[dict[str, Any]], dones: npt.NDArray[Any]) -> None:
+        """Let SB3 count the episodes that infos tell of, also inside a trial that goes on."""
+        if type(self)._update_info_buffer is not BaseAlgorithm._update_info_buffer:
+            self._update_info_buffer(infos, dones)
+        elif told := [i for i, info in enumerate(infos) if info]:
+            self._update_info_buffer([infos[i] for i in told], dones[told])
 
     def train(self) -> None:
         """Descend on the loss for ``n_epochs`` passes over the rollout.
@@ -199,6 +233,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         :raises NotFiniteError: on a NaN or infinite loss or gradient, before it reaches the weights
         """
         self.policy.set_training_mode(True)
+        self.rollout_buffer.upstream_route = not upstream_sequences(self.policy)
         self._update_learning_rate(self.policy.optimizer)
         progress = self._current_progress_remaining
         loss = PPOLoss(
@@ -275,10 +310,6 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             self.logger.record(f"train/{name}", number)
         self.logger.record("train/n_updates", self._n_updates, exclude="tensorboard")
 
-    def _act(self, obs: Any, states: RNNStates, episode_starts: torch.Tensor) -> Any:
-        """What :class:`RolloutStep` does, by any policy."""
-        return self.policy(obs, states, episode_starts.float())
-
     def _batch(self, observations: list[Any]) -> Any:
         """Single observations as one batch on the device [N, ...]."""
         first = observations[0]
@@ -290,8 +321,28 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         return self.policy.obs_to_tensor(batch)[0]
 
     @torch.no_grad()
-    def _expected(self, obs: Any, state: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        """What the critic expects of episodes that go on [N, 1]."""
-        no_starts = torch.zeros(state[0].shape[1], device=self.device)
-        values: torch.Tensor = self.policy.predict_values(obs, state, no_starts)
-        return values
+    def _expected(
+        self, fast: RolloutStep | None, obs: Any, state: State, episode_starts: torch.Tensor
+    ) -> torch.Tensor:
+        """What the critic expects [N, 1].
+
+        :param fast: the fast path of the rollout, if there is one
+        :param obs: [N, ...]
+        :param state: the critic's ``(h, c)`` before the observations
+        :param episode_starts: 1 where an observation starts an episode [N]
+        """
+        if fast is None:
+            values: torch.Tensor = self.policy.predict_values(obs, state, episode_starts)
+            return values
+        keep = 1.0 - episode_starts[:, None]
+        return fast.values(obs, (keep * state[0], keep * state[1]))
+
+
+def _array(values: Any) -> npt.NDArray[Any]:
+    """What an environment gave as a list, a tensor or an array, as an array."""
+    return values.cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+
+
+def _real_numbers(values: Any) -> npt.NDArray[Any]:
+    array = _array(values)
+    return array if array.dtype.kind == "f" else array.astype(np.float32)

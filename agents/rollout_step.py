@@ -3,14 +3,15 @@
 import torch
 from gymnasium import spaces
 from sb3_contrib.common.recurrent.type_aliases import RNNStates
+from stable_baselines3.common.policies import BaseModel
 from torch import Tensor
 
 from . import kernels
 from .kernels import Heads
 from .layers import RecurrentStack, State, restarted
-from .linear_heads import linear_heads
+from .overrides import fast_paths, linear_heads
 from .policies import MlpRnnPolicy
-from .policy_step import Observation, PolicyStep
+from .policy_step import Observation, PolicyStep, versions
 
 
 class RolloutTrunk(PolicyStep):
@@ -42,17 +43,24 @@ class RolloutStep:
         if linear_heads(policy):
             action, value = policy.action_net, policy.value_net
             self.heads = kernels.heads(Heads(action.weight, action.bias, value.weight, value.bias))
+        self._parameters = tuple(policy.parameters())  # kept: walking modules takes long
+        self._versions = versions(self._parameters)
 
     @staticmethod
     def fits(policy: object) -> bool:
         """Whether a policy has discrete actions, no memoryless part, and acts as ours do."""
         return (
             isinstance(policy, MlpRnnPolicy)
-            and type(policy).forward is MlpRnnPolicy.forward
+            and fast_paths(policy).rollout
             and isinstance(policy.action_space, spaces.Discrete)
             and policy.share_features_extractor
             and (policy.shared_lstm or policy.lstm_critic is not None)
         )
+
+    @property
+    def outdated(self) -> bool:
+        """Whether weights were changed since; not so if only their ``.data`` were."""
+        return self._versions != versions(self._parameters)
 
     @torch.no_grad()
     def __call__(
@@ -62,9 +70,9 @@ class RolloutStep:
 
         :param obs: [N, ...]
         :param states: of actor and critic
-        :param episode_starts: whether an episode starts [N]
+        :param episode_starts: 1 where an episode starts [N]
         """
-        features = self.actor.features(obs)
+        features = self.policy.extract_features(obs)
         trunk, state = self.actor.advance(features, restarted(states.pi, episode_starts))
         critic_trunk, critic_state = trunk, state
         if self.critic is not None:
@@ -90,6 +98,8 @@ class RolloutStep:
         :param state: the critic's ``(h, c)``
         """
         critic = self.critic or self.actor
-        trunk, _ = critic.advance(critic.features(obs), state)
+        extractor = self.policy.vf_features_extractor
+        features = BaseModel.extract_features(self.policy, obs, extractor)
+        trunk, _ = critic.advance(features, state)
         values: Tensor = self.policy.value_net(self.policy.mlp_extractor.forward_critic(trunk))
         return values

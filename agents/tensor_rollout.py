@@ -48,25 +48,29 @@ def collect_tensors(
     env: TensorVecEnv,
     callback: BaseCallback,
     buffer: SequenceBuffer,
-    n_steps: int,
+    n_rollout_steps: int,
 ) -> bool:
-    """Fill the buffer with ``n_steps`` steps of every environment, as ``collect_rollouts`` does.
+    """Fill the buffer with steps of every environment, as ``collect_rollouts`` does.
 
     The host waits for the device once, when all steps are taken, unless a callback looks at what it
-    is shown: among its locals ``new_obs``, ``rewards`` and ``dones`` are tensors, and there are no
-    ``infos``. Episodes that ended are counted when the rollout is over.
+    is shown: its locals have the names of sb3-contrib's loop, but they are tensors, and there are
+    no ``infos``. Episodes that ended are counted when the rollout is over.
 
     :return: whether the rollout is complete; not so if a callback stopped it
     """
-    kept = _allocate(model, env, n_steps)
+    kept = _allocate(model, env, n_rollout_steps)
     act = RolloutStep(model.policy)
     obs = torch.as_tensor(model._last_obs, device=env.device)
     starts = first = torch.as_tensor(model._last_episode_starts, device=env.device)
     lstm_states: RNNStates = model._last_lstm_states
-    for t in range(n_steps):
+    for n_steps in range(n_rollout_steps):
+        if act.outdated:
+            act = RolloutStep(model.policy)
         with torch.no_grad():
-            actions, values, log_probs, lstm_states = act(obs, lstm_states, starts)
-        step = env.step_tensors(actions)
+            obs_tensor, episode_starts = obs, starts.float()
+            actions, values, log_probs, lstm_states = act(obs_tensor, lstm_states, episode_starts)
+        clipped_actions = actions
+        step = env.step_tensors(clipped_actions)
         model.num_timesteps += env.num_envs
         new_obs, rewards, dones = step.observation, step.reward, step.done
         callback.update_locals(locals())
@@ -74,7 +78,7 @@ def collect_tensors(
             return False
         now = (dones, step.truncated, step.success, step.returns, step.lengths)
         for field, value in zip(kept, (*now, step.last_observation, *lstm_states.vf), strict=True):
-            field[t].copy_(value)
+            field[n_steps].copy_(value)
         buffer.add(obs, actions, rewards * model.reward_scale, None, values, log_probs)
         obs, starts = new_obs, dones
         model._last_obs, model._last_episode_starts = obs, starts

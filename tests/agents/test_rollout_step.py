@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
 from warmrl.agents.cells import CELLS
-from warmrl.agents.linear_heads import linear_heads
+from warmrl.agents.overrides import linear_heads
 from warmrl.agents.policies import MlpRnnPolicy
 from warmrl.agents.rollout_step import RolloutStep
 

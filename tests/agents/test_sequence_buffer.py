@@ -75,7 +75,7 @@ def test_reassembled_sequences_are_the_rollout(starts: Starts) -> None:
     mask = batch.mask.bool()
     tags = batch.observations[mask].flatten().long()
     for name, stored in (
-        ("observations", buffer.observations),
+        ("observations", buffer._observations),
         ("actions", buffer._actions),
         ("old_values", buffer._values),
         ("old_log_prob", buffer._log_probs),

@@ -24,7 +24,8 @@ class RecurrentLayer(nn.Module):
     :param input_size: I
     :param hidden_size: H
     :param init: fills the weights
-    :raises ValueError: if the cell is unknown, a size is below 1, or ``init`` not for this cell
+    :raises ValueError: if the cell is unknown, a size is below 1, ``init`` not for this cell, or
+        ``WARMRL_KERNELS`` neither on nor off
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class RecurrentLayer(nn.Module):
         for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
             if size < 1:
                 raise ValueError(f"{name}={size} must be at least 1")
+        kernels.wanted()  # a mistake in the environment is said before there is anything to lose
         self.cell: type[Cell] = find_cell(cell)
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -61,7 +63,7 @@ class RecurrentLayer(nn.Module):
         """
         weights = self.weights()
         kernels.check_pair(state)
-        like = next(iter(weights.values()))
+        like = kernels.check_weights(self.cell, weights, self.input_size, self.hidden_size)
         kernels.check_step(x, *state, self.input_size, self.hidden_size, like)
         return self.cell.step(weights, self.cell.project(weights, x), *state)
 
@@ -200,6 +202,32 @@ def check_layers(state: State, n_layers: int, width: int) -> None:
         if len(shape) != 3 or (shape[0], shape[2]) != (n_layers, width):
             n = shape[1] if len(shape) == 3 else "sequences"
             raise ValueError(f"state {name} of shape {shape} must be [{n_layers}, {n}, {width}]")
+
+
+def check_rows(features: Tensor, state: State, starts: Tensor) -> int:
+    """Check sequences of one length that lie one after the other, and return their number.
+
+    :param features: [n_seq * T, I]
+    :param state: ``(h, c)`` before each sequence, each [layers, n_seq, H]
+    :param starts: of each step [n_seq * T]
+    :raises ValueError: if they do not fit each other
+    """
+    kernels.check_pair(state)
+    h, c = state
+    n = h.shape[1] if h.ndim == 3 else 0
+    if n == 0 or c.shape != h.shape:
+        raise ValueError(
+            f"state h of shape {list(h.shape)} and c of shape {list(c.shape)} must both be "
+            "[layers, sequences, width], of one sequence or more"
+        )
+    rows = len(features)
+    if rows == 0 or rows % n:
+        raise ValueError(f"{rows} rows of features must be a multiple of the {n} sequences")
+    if starts.numel() != rows:
+        raise ValueError(
+            f"episode starts of shape {list(starts.shape)} must be [{rows}]: one for each step"
+        )
+    return n
 
 
 def restarted(state: State, starts: Tensor) -> State:

@@ -24,7 +24,7 @@ from torch.optim import Optimizer
 from ..checks import check_flag, check_integer
 from .cells import find_cell
 from .initialisers import find_initialiser
-from .layers import RecurrentStack, State
+from .layers import RecurrentStack, State, check_rows
 from .overrides import fast_paths, linear_action_net, with_fast_paths
 from .sequence_buffer import PackedStates
 
@@ -204,9 +204,10 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         :param lstm_states: ``(h, c)``, each [layers, n_seq, H]
         :param episode_starts: 1 where a step starts an episode [n_seq * T]
         :return: hidden states [n_seq * T, H] and the last ``(h, c)``
+        :raises ValueError: if they do not fit each other
         """
+        n_seq = check_rows(features, lstm_states, episode_starts)
         h, c = lstm_states
-        n_seq = h.shape[1]
         x = features.reshape(n_seq, -1, features.shape[-1]).swapaxes(0, 1)  # (T, n_seq, I)
         starts = episode_starts.reshape(n_seq, -1).swapaxes(0, 1)  # (T, n_seq)
         resets = [0]
@@ -333,7 +334,13 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         """Log-probabilities and entropies [S] of a categorical distribution.
 
         One row an action, not one column: reductions over a few long rows are several times faster.
+
+        :raises ValueError: if there is not one action for each step
         """
+        if actions.shape != (len(latent),):
+            raise ValueError(
+                f"actions of shape {list(actions.shape)} must be [{len(latent)}]: one for each step"
+            )
         net = self.action_net
         logits = torch.addmm(net.bias[:, None], net.weight, latent.t())  # (actions, S)
         log_probs = logits.log_softmax(0)

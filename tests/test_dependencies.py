@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from warmrl.agents import kernels
+
 ROOT = Path(__file__).parents[1]
 PARTS = ("envs", "agents", "warmup")
 FILES = [
@@ -57,6 +59,20 @@ def test_parts_never_import_each_other(part: str) -> None:
 )
 def test_every_way_of_crossing_is_seen(source: str) -> None:
     assert any(n.startswith("warmrl.agents") for n in imported(source, "warmrl.envs.tmaze"))
+
+
+def test_kernels_have_one_door() -> None:
+    """Nothing but they themselves and their tests imports numba, or goes around the door."""
+    for path in FILES:
+        relative = path.relative_to(ROOT)
+        if "kernels" in relative.parts:
+            continue
+        for name in imported(
+            path.read_text(), ".".join(("warmrl", *relative.with_suffix("").parts))
+        ):
+            assert name.split(".")[0] not in ("numba", "llvmlite"), f"{relative} imports {name}"
+            _, _, behind = name.partition("warmrl.agents.kernels.")
+            assert behind in ("", *kernels.__all__), f"{relative} imports {name}"
 
 
 def test_files_stay_short() -> None:

@@ -5,8 +5,8 @@ plain torch, which runs where kernels cannot: without numba or with one that was
 GPU, in half precision, and with ``WARMRL_KERNELS=off``.
 """
 
-from .available import can_run
-from .checks import check_pair, check_step
+from .available import can_run, wanted
+from .checks import check_pair, check_step, check_weights
 from .door import heads, limited_threads, loss, sequence, step
 from .plain import Coefficients, Heads, Taken
 
@@ -17,9 +17,11 @@ __all__ = [
     "can_run",
     "check_pair",
     "check_step",
+    "check_weights",
     "heads",
     "limited_threads",
     "loss",
     "sequence",
     "step",
+    "wanted",
 ]

@@ -15,18 +15,26 @@ TRIED = ((0, 61), (0, 68))
 """the oldest and the newest numba that this package was tried with; private parts of it are used"""
 
 
+def wanted() -> bool:
+    """Whether the user wants kernels: yes, unless the environment variable says off.
+
+    :raises ValueError: if it says neither on nor off
+    """
+    asked = os.environ.get(VARIABLE) or "on"
+    if asked not in ("on", "off"):
+        raise ValueError(f"{VARIABLE}={asked!r} must be 'on' or 'off'")
+    return asked == "on"
+
+
 @cache
 def compiled() -> Any:
     """The module :mod:`~warmrl.agents.kernels.compiled`, or ``None`` if kernels cannot run.
 
     Says why not, unless that is what the user asked for.
 
-    :raises ValueError: if the environment variable is neither on nor off
+    :raises ValueError: if the environment variable says neither on nor off
     """
-    asked = os.environ.get(VARIABLE, "on")
-    if asked not in ("on", "off"):
-        raise ValueError(f"{VARIABLE}={asked!r} must be 'on' or 'off'")
-    if asked == "off":
+    if not wanted():
         return None
     try:
         _check_numba()

@@ -15,6 +15,15 @@ from torch.nn.utils.rnn import PackedSequence
 from ..cells import Cell, Weights
 
 
+def check_tensor(name: str, value: Any) -> None:
+    """Check that something is a tensor.
+
+    :raises TypeError: if it is not
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} of type {type(value).__name__} must be a torch tensor")
+
+
 def check_array(name: str, value: Any, shape: Sequence[int], like: Tensor) -> None:
     """Check a tensor.
 
@@ -24,11 +33,19 @@ def check_array(name: str, value: Any, shape: Sequence[int], like: Tensor) -> No
     :raises TypeError: if it is no tensor
     :raises ValueError: if it is of another shape, type or device
     """
-    if not isinstance(value, Tensor):
-        raise TypeError(f"{name} of type {type(value).__name__} must be a torch tensor")
+    check_tensor(name, value)
     if value.shape != tuple(shape):
         raise ValueError(f"{name} of shape {_listed(value.shape)} must be {_listed(shape)}")
     check_kind(name, value, like)
+
+
+def check_floating(name: str, weight: Tensor) -> None:
+    """Check that a weight is of real numbers.
+
+    :raises ValueError: if it is not
+    """
+    if not weight.is_floating_point():
+        raise ValueError(f"{name} of dtype {_short(weight.dtype)} must be of real numbers")
 
 
 def check_kind(name: str, value: Tensor, like: Tensor) -> None:
@@ -57,6 +74,7 @@ def check_weights(cell: type[Cell], weights: Weights, n_inputs: int, width: int)
         like = weight if like is None else like
         check_array(name, weight, (gates * width, *columns[kind]), like)
     assert like is not None
+    check_floating(name, like)
     return like
 
 
@@ -114,12 +132,14 @@ def check_state(state: Any, layers: int, n: int, width: int, like: Tensor) -> No
 
 
 def check_pair(state: Any) -> None:
-    """Check that a recurrent state is a pair.
+    """Check that a recurrent state is a pair of tensors.
 
     :raises TypeError: if it is not
     """
     if not isinstance(state, (tuple, list)) or len(state) != 2:
         raise TypeError(f"state of type {type(state).__name__} must be a pair of tensors (h, c)")
+    for name, part in zip("hc", state, strict=True):
+        check_tensor(f"state {name}", part)
 
 
 def check_step(x: Any, h: Any, c: Any, n_inputs: int, width: int, like: Tensor) -> None:
@@ -132,8 +152,7 @@ def check_step(x: Any, h: Any, c: Any, n_inputs: int, width: int, like: Tensor) 
     :raises TypeError: if one of them is no tensor
     :raises ValueError: if one of them is of another shape, type or device
     """
-    if not isinstance(x, Tensor):
-        raise TypeError(f"x of type {type(x).__name__} must be a torch tensor")
+    check_tensor("x", x)
     if x.ndim != 2 or x.shape[1] != n_inputs:
         raise ValueError(f"x of shape {_listed(x.shape)} must be [sequences, {n_inputs}]")
     check_kind("x", x, like)

@@ -16,10 +16,12 @@ from . import plain
 from .available import can_run, compiled
 from .checks import (
     check_array,
+    check_floating,
     check_inputs,
     check_kind,
     check_state,
     check_step,
+    check_tensor,
     check_weights,
 )
 from .plain import Coefficients, Heads, Result, Taken
@@ -196,6 +198,7 @@ def loss(
     seen = (weights.actor.shape[1], weights.critic.shape[1])
     n = _check_latents(latent, critic_latent, seen, like)
     actions, *numbers = taken
+    check_tensor("actions", actions)
     check_array("actions", actions, (n,), actions)
     if actions.dtype != torch.int64 or actions.device != like.device:
         raise ValueError(
@@ -210,7 +213,8 @@ def loss(
         raise ValueError(f"actions from {low} to {high} must be from 0 to {n_actions - 1}")
     converted = []
     for name, values in zip(Taken._fields[1:], numbers, strict=True):
-        number = values.to(like.dtype) if isinstance(values, Tensor) else values
+        check_tensor(name, values)
+        number = values.to(like.dtype) if values.is_floating_point() else values
         check_array(name, number, (n,), like)
         converted.append(number.contiguous())
     taken = Taken(actions.contiguous(), *converted)
@@ -225,12 +229,12 @@ def loss(
 def _check_heads(weights: Heads) -> Tensor:
     actor, actor_bias, critic, critic_bias = weights
     for name, weight in (("actor's head", actor), ("critic's head", critic)):
-        if not isinstance(weight, Tensor):
-            raise TypeError(f"weight of the {name} must be a torch tensor")
+        check_tensor(f"weight of the {name}", weight)
         if weight.ndim != 2 or len(weight) == 0:
             raise ValueError(
                 f"weight of the {name} of shape {list(weight.shape)} must be [outputs, inputs]"
             )
+    check_floating("weight of the actor's head", actor)
     check_array("bias of the actor's head", actor_bias, (len(actor),), actor)
     check_array("weight of the critic's head", critic, (1, critic.shape[1]), actor)
     check_array("bias of the critic's head", critic_bias, (1,), actor)
@@ -239,8 +243,9 @@ def _check_heads(weights: Heads) -> Tensor:
 
 def _check_latents(latent: Any, critic_latent: Any, seen: tuple[int, int], like: Tensor) -> int:
     """The number of rows of what the heads see."""
-    if not isinstance(latent, Tensor) or latent.ndim != 2:
-        raise ValueError(f"latent must be a tensor [steps, {seen[0]}]")
+    check_tensor("latent", latent)
+    if latent.ndim != 2:
+        raise ValueError(f"latent of shape {list(latent.shape)} must be [steps, {seen[0]}]")
     check_array("latent", latent, (len(latent), seen[0]), like)
     check_array("critic_latent", critic_latent, (len(latent), seen[1]), like)
     return len(latent)

@@ -32,7 +32,7 @@ _ARGUMENTS = (
     *("cell", "double", "lstm_hidden_size", "n_lstm_layers", "shared_lstm", "enable_critic_lstm"),
     *("value_gradient", "action_prior", "net_arch", "ortho_init", "use_sde", "log_std_init"),
     *("full_std", "use_expln", "squash_output", "normalize_images"),
-    *("share_features_extractor", "skip"),
+    *("share_features_extractor", "skip", "lstm_kwargs"),
 )
 
 
@@ -62,8 +62,8 @@ class Agent:
         self.policy = policy
         self.policy.set_training_mode(False)
         self._compare = False
-        self._snapshot = PolicyStep(policy)
-        self._recurrent = tuple(policy.lstm_actor.parameters())  # kept: walking modules is slow
+        self._snapshot: PolicyStep | None = None
+        self._recurrent: tuple[Tensor, ...] = ()  # kept: walking modules is slow
         self._versions = versions(self._recurrent)
         self._state: State | None = None
         self._generator_state: Tensor | None = None
@@ -78,8 +78,10 @@ class Agent:
             self.policy.set_training_mode(False)
         if not fast_paths(self.policy).predict:
             return PredictStep(self.policy)
-        if self._versions != versions(self._recurrent) or (
-            self._compare and not self._snapshot.is_current()
+        if (
+            self._snapshot is None
+            or self._versions != versions(self._recurrent)
+            or (self._compare and not self._snapshot.is_current())
         ):
             with torch.inference_mode(False):  # its weights outlive the caller's mode
                 self._snapshot = PolicyStep(self.policy)

@@ -140,6 +140,8 @@ class RecurrentStack(nn.Module):
     :param double: whether each layer is a :class:`DoubleLayer`
     :param init: fills the weights of a layer, see :data:`~warmrl.agents.initialisers.INITIALISERS`
     :param skip: whether the inputs are appended to the outputs, so that what reads them sees both
+    :param dropout: share of the inputs of every layer but the first that is zeroed in training
+        mode, as in ``nn.LSTM``
     :raises ValueError: if the cell is unknown or a size is too small
     """
 
@@ -152,6 +154,7 @@ class RecurrentStack(nn.Module):
         double: bool = False,
         init: Initialiser = default,
         skip: bool = False,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         if num_layers < 1:
@@ -161,6 +164,7 @@ class RecurrentStack(nn.Module):
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.skip = skip
+        self.dropout = dropout
         layers = [
             layer_class(cell, hidden_size if depth else input_size, hidden_size, init)
             for depth in range(num_layers)
@@ -183,11 +187,20 @@ class RecurrentStack(nn.Module):
             check_layers(state, self.num_layers, self.hidden_size)
         for depth, layer in enumerate(self.layers):
             own = None if state is None else (state[0][depth, None], state[1][depth, None])
-            x, own = layer(x, own)
+            x, own = layer(_dropped(x, self.dropout) if depth and self.training else x, own)
             last.append(own)
         h, c = zip(*last, strict=True)
         out = _beside(x, inputs) if self.skip else x
         return out, (torch.cat(h), torch.cat(c))
+
+
+def _dropped(x: Tensor | PackedSequence, share: float) -> Tensor | PackedSequence:
+    """Inputs of a layer above others, a share of them zeroed as in ``nn.LSTM``."""
+    if not share:
+        return x
+    if isinstance(x, PackedSequence):
+        return x._replace(data=nn.functional.dropout(x.data, share))
+    return nn.functional.dropout(x, share)
 
 
 def check_layers(state: State, n_layers: int, width: int) -> None:

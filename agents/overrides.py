@@ -24,7 +24,7 @@ TRUNKS = ("lstm_actor", "lstm_critic")
 _METHODS_OF_ALL = ("extract_features", "_process_sequence", "_get_action_dist_from_latent")
 SHARED_HOOKS = (*_METHODS_OF_ALL, *TRUNKS, "action_dist")
 ROLLOUT_HOOKS = (*SHARED_HOOKS, "__call__", "forward", "predict_values")
-UPDATE_HOOKS = (*SHARED_HOOKS, "evaluate_actions", "latents", "_evaluate_discrete")
+UPDATE_HOOKS = (*SHARED_HOOKS, "evaluate_actions", "latents")
 PREDICT_HOOKS = (*SHARED_HOOKS, "predict", "_predict", "get_distribution")
 HOOKS = tuple(dict.fromkeys(ROLLOUT_HOOKS + UPDATE_HOOKS + PREDICT_HOOKS))
 """what a fast path of rollouts, updates or agents bypasses: methods of a policy and its modules"""

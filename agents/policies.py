@@ -49,13 +49,15 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         unless ``enable_critic_lstm`` asks for a second one or each has its own features extractor
     :param enable_critic_lstm: whether the critic has a recurrent trunk of its own; by default it
         has one if each has its own features extractor and ``shared_lstm`` is left out
+    :param lstm_kwargs: ``{"dropout": p}``, between recurrent layers in training mode
     :param value_gradient: whether the value loss trains a shared trunk too (not in sb3-contrib);
         for returns of about 1, larger ones drown the policy
     :param action_prior: probabilities of the discrete actions before any training, ``None`` for
         about uniform; starting as the environment's exploration policy finds rewards sooner
     :raises ValueError: if cell or initialisation is unknown or they do not go together, a size is
-        too small, ``lstm_kwargs`` are given, the prior does not fit the action space, actions or
-        discrete observations do not start at 0, or the observation space is another policy's
+        too small, ``lstm_kwargs`` are not understood, the prior does not fit the action space,
+        actions or discrete observations do not start at 0, or the observation space is another
+        policy's
     :raises TypeError: if a size is no int, or a choice not True or False
     """
 
@@ -80,6 +82,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         value_gradient: bool = False,
         action_prior: Sequence[float] | None = None,
         net_arch: list[int] | dict[str, list[int]] | None = None,
+        lstm_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         reads_dicts = self.default_features_extractor is CombinedExtractor
@@ -102,10 +105,10 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
             _check_prior(self.action_prior, action_space)
         check_integer("lstm_hidden_size", lstm_hidden_size, 1)
         check_integer("n_lstm_layers", n_lstm_layers, 1)
-        if kwargs.get("lstm_kwargs"):
+        if not set(lstm_kwargs or ()) <= {"dropout"}:
             raise ValueError(
-                f"lstm_kwargs={kwargs['lstm_kwargs']} must be left out: they are options of "
-                "torch's nn.LSTM, which this policy does not use"
+                f"lstm_kwargs={lstm_kwargs} must have nothing but 'dropout': other options of "
+                "torch's nn.LSTM are none of this policy's"
             )
         check_starts("observation_space", observation_space)
         check_starts("action_space", action_space)
@@ -134,6 +137,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
             shared_lstm=shared_lstm,
             enable_critic_lstm=enable_critic_lstm,
             share_features_extractor=share_features_extractor,
+            lstm_kwargs=lstm_kwargs,
             **({"features_extractor_class": self.default_features_extractor} | kwargs),
         )
         self.lstm_actor: RecurrentStack = self._build_trunk()
@@ -168,6 +172,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
             self.double_layers,
             self.initialiser,
             self.skip,
+            self.lstm_kwargs.get("dropout", 0.0),
         )
 
     def _build_mlp_extractor(self) -> None:
@@ -189,6 +194,7 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
             "share_features_extractor": self.share_features_extractor,
             "value_gradient": self.value_gradient,
             "action_prior": self.action_prior,
+            "lstm_kwargs": self.lstm_kwargs,
         }
 
     @staticmethod
@@ -326,26 +332,9 @@ class MlpRnnPolicy(RecurrentActorCriticPolicy):
         values = self.value_net(self.mlp_extractor.forward_critic(latent_vf))
         latent = self.mlp_extractor.forward_actor(latent_pi)
         if fast_paths(self).update and linear_action_net(self):
-            return values, *self._evaluate_discrete(latent, actions)
+            return values, *_evaluate_discrete(self.action_net, latent, actions)
         distribution = self._get_action_dist_from_latent(latent)
         return values, distribution.log_prob(actions), distribution.entropy()
-
-    def _evaluate_discrete(self, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-probabilities and entropies [S] of a categorical distribution.
-
-        One row an action, not one column: reductions over a few long rows are several times faster.
-
-        :raises ValueError: if there is not one action for each step
-        """
-        if actions.shape != (len(latent),):
-            raise ValueError(
-                f"actions of shape {list(actions.shape)} must be [{len(latent)}]: one for each step"
-            )
-        net = self.action_net
-        logits = torch.addmm(net.bias[:, None], net.weight, latent.t())  # (actions, S)
-        log_probs = logits.log_softmax(0)
-        taken = log_probs.gather(0, actions.long()[None]).squeeze(0)
-        return taken, -(log_probs.exp() * log_probs).sum(0)
 
 
 class CnnRnnPolicy(MlpRnnPolicy):
@@ -358,6 +347,23 @@ class MultiInputRnnPolicy(MlpRnnPolicy):
     """:class:`MlpRnnPolicy` for ``Dict`` observations, joined by SB3's ``CombinedExtractor``."""
 
     default_features_extractor: ClassVar = CombinedExtractor
+
+
+def _evaluate_discrete(net: nn.Linear, latent: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+    """Log-probabilities and entropies [S] of a categorical distribution.
+
+    One row an action, not one column: reductions over a few long rows are several times faster.
+
+    :raises ValueError: if there is not one action for each step
+    """
+    if actions.shape != (len(latent),):
+        raise ValueError(
+            f"actions of shape {list(actions.shape)} must be [{len(latent)}]: one for each step"
+        )
+    logits = torch.addmm(net.bias[:, None], net.weight, latent.t())  # (actions, S)
+    log_probs = logits.log_softmax(0)
+    taken = log_probs.gather(0, actions.long()[None]).squeeze(0)
+    return taken, -(log_probs.exp() * log_probs).sum(0)
 
 
 def _count_change(optimizer: Optimizer, *_: Any) -> None:

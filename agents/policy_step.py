@@ -120,7 +120,7 @@ class PredictStep(PolicyStep):
     """
 
     def __init__(self, policy: MlpRnnPolicy) -> None:
-        super().__init__(policy)
+        self.policy = policy
         self.layers = []
 
     @torch.no_grad()

@@ -53,7 +53,7 @@ def state(n: int) -> Any:
     Wrong(lambda: policy(double=some), "double='wrong' must be True or False", TypeError),
     Wrong(lambda: policy(skip=some), "skip='wrong' must be True or False", TypeError),
     Wrong(lambda: policy(value_gradient=1), "value_gradient=1 must be True or False", TypeError),
-    Wrong(lambda: policy(lstm_kwargs={"dropout": 0.5}), "lstm_kwargs={'dropout': 0.5} must be"),
+    Wrong(lambda: policy(lstm_kwargs={"bias": False}), "lstm_kwargs={'bias': False} must have"),
     Wrong(
         lambda: policy(shared_lstm=True, enable_critic_lstm=True),
         "shared_lstm=True and enable_critic_lstm=True exclude each other",

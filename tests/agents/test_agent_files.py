@@ -4,6 +4,7 @@ import gc
 import json
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -256,3 +257,47 @@ def test_loading_again_and_again_loses_no_memory(run_dir: Path) -> None:
     before = load(20)
     # By safetensors' own reader of files it is two for each of the weights, which are more than ten
     assert (load(60) - before) / 60 < 10
+
+
+class Extended(MlpRnnPolicy):
+    pass
+
+
+def with_own_class(policy: MlpRnnPolicy) -> MlpRnnPolicy:
+    return Extended(policy.observation_space, policy.action_space, lambda _: 0.0)
+
+
+def with_own_head(policy: MlpRnnPolicy) -> MlpRnnPolicy:
+    policy.action_net = nn.Sequential(policy.action_net, nn.Tanh())
+    return policy
+
+
+def with_patched_method(policy: MlpRnnPolicy) -> MlpRnnPolicy:
+    policy.get_distribution = partial(policy.get_distribution)
+    return policy
+
+
+def in_double_precision(policy: MlpRnnPolicy) -> MlpRnnPolicy:
+    policy.double()
+    return policy
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (with_own_class, "policy of class Extended cannot be saved"),
+        (with_own_head, "policy with a module 'action_net' of its own"),
+        (with_patched_method, "policy with other get_distribution than the library's"),
+        (in_double_precision, "policy with a weight 'action_net.bias' of its own"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(
+    change: Callable[[MlpRnnPolicy], MlpRnnPolicy],
+    message: str,
+    make_policy: PolicyFactory,
+    tmp_path: Path,
+) -> None:
+    agent = Agent(change(make_policy()))
+    with pytest.raises(ValueError, match=message):
+        agent.save(tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -23,10 +23,10 @@ PolicyClass = TypeVar("PolicyClass", bound=type[RecurrentActorCriticPolicy])
 TRUNKS = ("lstm_actor", "lstm_critic")
 _METHODS_OF_ALL = ("extract_features", "_process_sequence", "_get_action_dist_from_latent")
 SHARED_HOOKS = (*_METHODS_OF_ALL, *TRUNKS, "action_dist")
-ROLLOUT_HOOKS = (*SHARED_HOOKS, "__call__", "forward", "predict_values")
-UPDATE_HOOKS = (*SHARED_HOOKS, "evaluate_actions", "latents")
-PREDICT_HOOKS = (*SHARED_HOOKS, "predict", "_predict", "get_distribution")
-HOOKS = tuple(dict.fromkeys(ROLLOUT_HOOKS + UPDATE_HOOKS + PREDICT_HOOKS))
+ROLLOUT_HOOKS = frozenset((*SHARED_HOOKS, "__call__", "forward", "predict_values"))
+UPDATE_HOOKS = frozenset((*SHARED_HOOKS, "evaluate_actions", "latents"))
+PREDICT_HOOKS = frozenset((*SHARED_HOOKS, "predict", "_predict", "get_distribution"))
+HOOKS = ROLLOUT_HOOKS | UPDATE_HOOKS | PREDICT_HOOKS
 """what a fast path of rollouts, updates or agents bypasses: methods of a policy and its modules"""
 
 _LAYER = ("__call__", "forward", "weights", "side_by_side")
@@ -79,7 +79,7 @@ def overridden(policy: Any) -> set[str]:
     """
     owner = next((cls for cls in _POLICIES if isinstance(policy, cls)), None)
     if owner is None:
-        return set(HOOKS)
+        return {*HOOKS}
     names = _changed(policy, _OWN[owner])
     if _hooks_on_all_modules():
         names |= {*HOOKS}

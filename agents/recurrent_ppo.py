@@ -66,6 +66,8 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         super().__init__(*args, **kwargs)
 
     def _setup_model(self) -> None:
+        if getattr(self, "action_space", None) is None:
+            raise ValueError("env=None must be an environment, or the id of one")
         self._check_settings()
         check_starts("action_space", self.action_space)
         if self.normalize_advantage and self.n_steps * self.n_envs == 1:
@@ -148,8 +150,6 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         for n_steps in range(n_rollout_steps):
             if self.use_sde and self.sde_sample_freq > 0 and n_steps % self.sde_sample_freq == 0:
                 self.policy.reset_noise(env.num_envs)
-            if fast is not None and fast.outdated:
-                fast = RolloutStep(self.policy)
             act = fast or self.policy
             with torch.no_grad(), named_distribution(f"at step {self.num_timesteps}"):
                 obs_tensor = obs_as_tensor(self._last_obs, self.device)
@@ -160,7 +160,8 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             actions = action_tensor.cpu().numpy()
             clipped_actions = self._performed(actions)
             new_obs, rewards, dones, infos = env.step(clipped_actions)
-            rewards, dones = _real_numbers(rewards), _array(dones).astype(np.bool_, copy=False)
+            rewards = _real_numbers(rewards).reshape(env.num_envs)
+            dones = _array(dones).reshape(env.num_envs).astype(np.bool_, copy=False)
             self.num_timesteps += env.num_envs
             check_finite("reward", rewards, self.num_timesteps)
             check_finite("observation", new_obs, self.num_timesteps)
@@ -169,6 +170,8 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             callback.update_locals(locals())
             if not callback.on_step():
                 return False
+            if fast is not None and fast.outdated:
+                fast = RolloutStep(self.policy) if RolloutStep.fits(self.policy) else None
             self._count_episodes(infos, dones)
             ended = np.flatnonzero(dones).tolist()
             for i in ended:

@@ -9,7 +9,7 @@ from torch import Tensor
 from . import kernels
 from .kernels import Heads
 from .layers import RecurrentStack, State, restarted
-from .overrides import fast_paths, linear_heads
+from .overrides import ROLLOUT_HOOKS, fast_paths, linear_heads
 from .policies import MlpRnnPolicy
 from .policy_step import Observation, PolicyStep, versions
 
@@ -59,8 +59,11 @@ class RolloutStep:
 
     @property
     def outdated(self) -> bool:
-        """Whether weights were changed since; not so if only their ``.data`` were."""
-        return self._versions != versions(self._parameters)
+        """Whether the policy was changed since: its weights, other than by their ``.data``, or its
+        methods, by assigning others to the instance.
+        """
+        changed = self._versions != versions(self._parameters)
+        return changed or not ROLLOUT_HOOKS.isdisjoint(vars(self.policy))
 
     @torch.no_grad()
     def __call__(

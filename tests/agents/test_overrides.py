@@ -18,7 +18,7 @@ from warmrl.agents import Agent, MlpRnnPolicy, RecurrentPPO
 from warmrl.agents.exported_step import ExportedStep
 from warmrl.agents.overrides import HOOKS, fast_paths, linear_heads, overridden
 
-METHODS = [name for name in HOOKS if hasattr(MlpRnnPolicy, name) and name != "__call__"]
+METHODS = [name for name in sorted(HOOKS) if hasattr(MlpRnnPolicy, name) and name != "__call__"]
 PARTS = (
     *("lstm_actor.forward", "lstm_actor.layers.0.forward", "action_net.forward"),
     *("value_net.forward", "mlp_extractor.forward_actor", "mlp_extractor.forward_critic"),

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 VARIABLE = "WARMRL_KERNELS"
-TRIED = ((0, 61), (0, 68))
-"""the oldest and the newest numba that this package was tried with; private parts of it are used"""
+TRIED = {"llvmlite": ((0, 44), (0, 50)), "numba": ((0, 61), (0, 68))}
+"""the oldest and the newest versions that this package was tried with, since it uses private parts
+of numba; each numba takes one llvmlite"""
 
 
 def wanted() -> bool:
@@ -51,16 +52,16 @@ def compiled() -> Any:
 
 
 def _check_numba() -> None:
-    """Check that numba is there, compiles, and is of a version that was tried.
+    """Check that numba is there, is of a version that was tried, and compiles.
 
     :raises ImportError: otherwise
     """
-    numba = import_module("numba")
-    oldest, newest = (".".join(map(str, version)) for version in TRIED)
-    found = tuple(int(part) for part in re.findall(r"\d+", numba.__version__)[:2])
-    if not TRIED[0] <= found <= TRIED[1]:
-        raise ImportError(f"numba {numba.__version__} must be from {oldest} to {newest}")
-    if numba.config.DISABLE_JIT:
+    for name, (oldest, newest) in TRIED.items():
+        version = import_module(name).__version__
+        if not oldest <= tuple(map(int, re.findall(r"\d+", version)[:2])) <= newest:
+            low, high = (".".join(map(str, bound)) for bound in (oldest, newest))
+            raise ImportError(f"{name} {version} must be from {low} to {high}")
+    if import_module("numba").config.DISABLE_JIT:
         raise ImportError("NUMBA_DISABLE_JIT is set; it must not be")
 
 

@@ -24,7 +24,7 @@ def check_tensor(name: str, value: Any) -> None:
         raise TypeError(f"{name} of type {type(value).__name__} must be a torch tensor")
 
 
-def check_array(name: str, value: Any, shape: Sequence[int], like: Tensor) -> None:
+def check_array(name: str, value: Any, shape: tuple[int, ...], like: Tensor) -> None:
     """Check a tensor.
 
     :param name: what it is, in the message
@@ -34,7 +34,7 @@ def check_array(name: str, value: Any, shape: Sequence[int], like: Tensor) -> No
     :raises ValueError: if it is of another shape, type or device
     """
     check_tensor(name, value)
-    if value.shape != tuple(shape):
+    if value.shape != shape:
         raise ValueError(f"{name} of shape {_listed(value.shape)} must be {_listed(shape)}")
     check_kind(name, value, like)
 
@@ -53,7 +53,7 @@ def check_kind(name: str, value: Tensor, like: Tensor) -> None:
 
     :raises ValueError: if they are not those of a weight
     """
-    if value.dtype != like.dtype and not torch.is_autocast_enabled(like.device.type):
+    if value.dtype is not like.dtype and not torch.is_autocast_enabled(like.device.type):
         found, wanted = _short(value.dtype), _short(like.dtype)
         raise ValueError(f"{name} of dtype {found} must be {wanted}, as the weights are")
     if value.device != like.device:
@@ -67,12 +67,15 @@ def check_weights(cell: type[Cell], weights: Weights, n_inputs: int, width: int)
     :param width: H
     :raises ValueError: if one of them is of another shape, type or device than it must be
     """
-    columns = {"input": (n_inputs,), "recurrent": (width,), "gate": ()}
     like: Tensor | None = None
     for name, (kind, gates) in cell.weight_shapes.items():
         weight = weights[name]
         like = weight if like is None else like
-        check_array(name, weight, (gates * width, *columns[kind]), like)
+        if kind == "gate":
+            check_array(name, weight, (gates * width,), like)
+        else:
+            columns = n_inputs if kind == "input" else width
+            check_array(name, weight, (gates * width, columns), like)
     assert like is not None
     check_floating(name, like)
     return like

@@ -208,7 +208,7 @@ def loss(
     n_actions = len(weights.actor)
     if n == 0:
         raise ValueError("a loss must be of at least one step")
-    low, high = (int(end) for end in actions.aminmax())
+    low, high = torch.stack(actions.aminmax()).tolist()  # waits for a device once
     if low < 0 or high >= n_actions:
         raise ValueError(f"actions from {low} to {high} must be from 0 to {n_actions - 1}")
     converted = []

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import llvmlite
 import numba
 import pytest
 import torch
@@ -31,6 +32,12 @@ def test_they_run_where_all_is_as_it_was_tried() -> None:
     assert can_run(torch.zeros(1, dtype=torch.float64))
     assert not can_run(torch.zeros(1, dtype=torch.float16))
     assert not can_run(torch.zeros(1, device="meta"))
+
+
+def test_installers_are_told_the_versions_that_were_tried() -> None:
+    (oldest, newest), text = available.TRIED["numba"], (ROOT / "pyproject.toml").read_text()
+    upper = (*newest[:-1], newest[-1] + 1)
+    assert f'"numba>={oldest[0]}.{oldest[1]},<{upper[0]}.{upper[1]}"' in text
 
 
 @pytest.mark.parametrize("value", ["on", ""])
@@ -61,6 +68,7 @@ def test_other_values_are_refused(value: str, monkeypatch: pytest.MonkeyPatch) -
         (numba, "__version__", "0.60.0", r"numba 0\.60\.0 must be from 0\.61 to 0\.\d+"),
         (numba, "__version__", "0.99.0rc1", r"numba 0\.99\.0rc1 must be from"),
         (numba, "__version__", "1.0", r"numba 1\.0 must be from"),
+        (llvmlite, "__version__", "0.51.0", r"llvmlite 0\.51\.0 must be from 0\.44 to 0\.50"),
         (numba.config, "DISABLE_JIT", True, "NUMBA_DISABLE_JIT is set"),
         (sys.modules, "warmrl.agents.kernels.compiled", None, "compiled"),
     ],

@@ -32,18 +32,24 @@ from warmrl.evaluation import (
 )
 from warmrl.training import (
     Checkpoints,
+    JudgedPractice,
+    PracticeResult,
     ProgressBar,
     Resumed,
     RunFolder,
     TrainConfig,
     build_env,
     build_model,
+    consolidated_in_words,
     consolidation,
+    judge_of,
     keep_what_was_learned,
     left_out,
+    practised_in_words,
     read_command,
     resume_model,
     stop_when_solved,
+    summary_of,
     task_of,
     tracked,
     write_outcome,
@@ -77,6 +83,8 @@ class Trained(NamedTuple):
     training_seconds: float
     consolidation: ConsolidationResult | None
     """what came of it, ``None`` if there was none"""
+    practice: PracticeResult | None
+    """what was taken back of it, ``None`` if nothing was"""
 
 
 def train(
@@ -109,7 +117,11 @@ def train(
             vaa = {"vaa_before": warmup.mean_vaa_before, "vaa_after": warmup.mean_vaa_after}
             checkpoints.summary = vaa
         own.append(checkpoints)  # before consolidation, which more steps do not start from
-    consolidating = consolidation(task_of(model.get_env()), solved, config)
+    task = task_of(model.get_env())
+    judge = judge_of(task, config)
+    practice = JudgedPractice(solved, judge)
+    own.append(practice)
+    consolidating = consolidation(task, solved, judge, config)
     if config.consolidate:
         own.append(consolidating)
     if bar is not None:
@@ -126,7 +138,13 @@ def train(
         raise UserError(f"consolidate=True on env={config.env!r}: {error}") from error
     end = time.perf_counter()
     return Trained(
-        model, warmup, solved.solved_at, warmed - start, end - warmed, consolidating.result
+        model,
+        warmup,
+        solved.solved_at,
+        warmed - start,
+        end - warmed,
+        consolidating.result,
+        practice.result,
     )
 
 
@@ -233,10 +251,7 @@ def train_into(prepared: Prepared, callbacks: Sequence[BaseCallback] = ()) -> Tr
             "complete": True,
             "solved_at": trained.solved_at,
         }
-        result = trained.consolidation
-        if result is not None:
-            lost = {"before": result.lost_before, "after": result.lost_after}
-            summary |= {f"waits_lost_{when}": share for when, share in lost.items()}
+        summary |= summary_of(trained.practice, trained.consolidation)
         folder.save(model, config, summary | checkpoints.summary)
     except BaseException as error:
         kept = keep_what_was_learned(folder, config, model, checkpoints)
@@ -310,18 +325,6 @@ def in_words(warmup: Warmed, seconds: float) -> str:
     return f"pre-trained in {seconds:.1f} s: {radius}, {vaa}"
 
 
-def consolidated_in_words(result: ConsolidationResult, config: TrainConfig) -> str:
-    """What a consolidation came to."""
-    before, after = (
-        round(share * result.n_waits) for share in (result.lost_before, result.lost_after)
-    )
-    settings = config.consolidation_config
-    return (
-        f"consolidated: {after} of {result.n_waits} waits would end in other actions if up to "
-        f"{settings.look_steps:,} steps longer (before: {before} if up to {settings.stretch_steps})"
-    )
-
-
 def main(args: Sequence[str] | None = None) -> None:
     """Run the script.
 
@@ -368,8 +371,11 @@ def run(prepared: Prepared) -> None:
         solved = ": not solved"
     seconds = trained.training_seconds
     console.print(f"trained up to {model.num_timesteps:,} steps in {seconds:.1f} s{solved}")
+    if trained.practice is not None:
+        console.print(practised_in_words(trained.practice, task))
     if trained.consolidation is not None:
-        console.print(consolidated_in_words(trained.consolidation, config))
+        how = config.consolidation_config
+        console.print(consolidated_in_words(trained.consolidation, how, task))
     certify = " --certify" if task is not None and task.deterministic else ""
     saved = f"saved in {folder.path}; try: {command('evaluate')} {folder.path}{certify}"
     try:

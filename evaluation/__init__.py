@@ -17,7 +17,7 @@ from .run_folder import (
     read_trained_on,
     write_evaluation,
 )
-from .sweep import check_delays, evaluate_delay, evaluate_env, find_task, sweep
+from .sweep import check_delays, evaluate_delay, evaluate_env, find_task, play_task, sweep
 from .table import certificate_sentence, print_table
 from .video import check_video, write_video
 
@@ -42,6 +42,7 @@ __all__ = [
     "has_cues",
     "headline",
     "history_figure",
+    "play_task",
     "portray",
     "print_table",
     "read_evaluation",

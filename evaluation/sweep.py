@@ -15,7 +15,7 @@ from warmrl.envs import TASKS, Episode, MemoryTask, make_vec_env
 from warmrl.envs.arguments import check_delay
 
 from .fast_forward import FastForward
-from .play import EpisodeNoise, check_fits, play
+from .play import EpisodeNoise, Played, check_fits, play
 from .protocols import GreedyAgent
 from .result import DelayResult, summarise
 
@@ -75,21 +75,40 @@ def evaluate_delay(
             raise ValueError(f"task={task!r} must be one of {', '.join(TASKS)}")
         task = found
     delayed = task.with_delay(delay)
-    check_fits(agent, delayed)
-    noise = EpisodeNoise(seed, n_episodes)
-    starts = noise.start(delayed.reset_noise)
-    played_by, forward = np.arange(n_episodes), None
-    if delayed.deterministic:
-        starts, played_by = _distinct(delayed, starts)
-        forward = FastForward(Episode(delayed), delay, on_skip)
-    played = play(agent.step, delayed, starts, noise, on_steps, forward)
+    forward = FastForward(Episode(delayed), delay, on_skip) if delayed.deterministic else None
+    played = play_task(agent, delayed, n_episodes, seed, on_steps, forward)
     return summarise(
-        delay,
-        played.solved[played_by],
-        played.returns[played_by],
-        played.lengths[played_by],
-        float(delayed.optimal_return),
+        delay, played.solved, played.returns, played.lengths, float(delayed.optimal_return)
     )
+
+
+def play_task(
+    agent: GreedyAgent,
+    task: MemoryTask,
+    n_episodes: int,
+    seed: int,
+    on_steps: Callable[[int], None] = lambda _: None,
+    forward: FastForward | None = None,
+) -> Played:
+    """Play episodes of a task as it is with the greedy policy, all as one batch.
+
+    See :func:`evaluate_delay`, which is this at one delay.
+
+    :param agent: the agent
+    :param task: the task; a range of delays is drawn from
+    :param n_episodes: number of episodes N, at least 1
+    :param seed: at least 0
+    :param on_steps: called now and then with the number of steps taken
+    :param forward: skips what only repeats
+    :raises ValueError: for an agent with other observations or actions
+    """
+    check_fits(agent, task)
+    noise = EpisodeNoise(seed, n_episodes)
+    starts, played_by = noise.start(task.reset_noise), np.arange(n_episodes)
+    if task.deterministic:
+        starts, played_by = _distinct(task, starts)
+    played = play(agent.step, task, starts, noise, on_steps, forward)
+    return Played(played.solved[played_by], played.returns[played_by], played.lengths[played_by])
 
 
 def evaluate_env(

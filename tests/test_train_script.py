@@ -328,15 +328,18 @@ def test_a_warmed_agent_solves_mazes_ten_times_as_long(capsys: pytest.CaptureFix
     out = capsys.readouterr().out
     assert "solved at" in out
     found = re.search(
-        r"^consolidated: (\d+) of 64 waits would end in other actions if up to 30,000 steps longer "
-        r"\(before: (\d+) if up to 100\)$",
+        r"^consolidation: (\d+) of 64 checked memories survive 30,000 more steps "
+        r"\(before: (\d+) of 64 survive 100\)$",
         out,
         re.MULTILINE,
     )
     assert found is not None
     summary = json.loads(Path("run/config.json").read_text())["summary"]
-    lost = [summary["waits_lost_after"] * 64, summary["waits_lost_before"] * 64]
-    assert [float(number) for number in found.groups()] == lost
+    survive = [64 * (1 - summary[f"waits_lost_{when}"]) for when in ("after", "before")]
+    assert [float(number) for number in found.groups()] == survive
+    judged = summary["consolidation"]
+    assert judged["outcome"] == "kept"
+    assert judged["before"]["success"] <= judged["after"]["success"] == 1
     results = json.loads(Path("run/evaluation.json").read_text())["results"]
     assert [row["success_rate"] for row in results] == [1.0, 1.0, 1.0]
 

@@ -9,8 +9,10 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import Schedule
 
 from ..envs import MemoryTask
-from ..warmup import ConsolidationCallback
+from ..named_arrays import Arrays
+from ..warmup import ConsolidationCallback, Judge
 from .config import TrainConfig
+from .weights import state_of
 
 SOLVED = 0.99
 FORGOTTEN = 0.95
@@ -36,7 +38,9 @@ class StopWhenSolved(BaseCallback):
     an agent stopped at once often errs on delays it never saw.
 
     The policy that is left is the one that played the last rollout, whose success was measured. The
-    update after it is taken back: what it made better or worse, nobody has seen.
+    update after it is taken back: what it made better or worse, nobody has seen. It is kept beside,
+    and so is the policy that solved the task, for :class:`~warmrl.training.practice.JudgedPractice`
+    to see whether it was better to take it back, and to practise.
 
     :param rollouts: for how many rollouts; ``None`` never stops
     :param anneal: whether the step size falls meanwhile, in equal steps, to zero when it stops
@@ -50,6 +54,10 @@ class StopWhenSolved(BaseCallback):
         """environment steps when the task was solved, ``None`` if it is not"""
         self.practised = 0
         """rollouts since then"""
+        self.first: Arrays | None = None
+        """weights with which the rollout was played that solved the task, if there is practice"""
+        self.updated: Arrays | None = None
+        """weights that the last update left, once it is taken back"""
         self._played: dict[str, Any] | None = None
         """weights with which the last rollout was played, once there has been enough practice"""
 
@@ -69,7 +77,7 @@ class StopWhenSolved(BaseCallback):
 
     def _on_training_start(self) -> None:
         self._given = self.model.lr_schedule
-        self._played = None
+        self._played = self.updated = None
         self._anneal()
 
     def _on_training_end(self) -> None:
@@ -79,15 +87,17 @@ class StopWhenSolved(BaseCallback):
     def _on_step(self) -> bool:
         # Training can be stopped at a step only, which is after the update.
         if self.done and self._played is not None:
+            self.updated = state_of(self.model.policy)
             self.model.policy.load_state_dict(self._played)
         return not self.done
 
     def _on_rollout_end(self) -> None:
         rate = success_rate(self)
         if rate is None or rate < (SOLVED if self.solved_at is None else FORGOTTEN):
-            self.solved_at = None
+            self.solved_at = self.first = None
         elif self.solved_at is None:
             self.solved_at, self.practised = self.num_timesteps, 0
+            self.first = None if self.rollouts is None else state_of(self.model.policy)
         else:
             self.practised += 1
         if self.done:
@@ -107,13 +117,14 @@ def stop_when_solved(config: TrainConfig) -> StopWhenSolved:
 
 
 def consolidation(
-    task: MemoryTask | None, solved: StopWhenSolved, config: TrainConfig
+    task: MemoryTask | None, solved: StopWhenSolved, judge: Judge, config: TrainConfig
 ) -> ConsolidationCallback:
     """Consolidate when training ends, if the task is solved.
 
     :param task: the task, whose previous actions and rewards are nothing new to see; ``None`` for
         another's environment
     :param solved: knows whether the task is solved
+    :param judge: sees whether that made the agent worse
     :param config: the run
     """
     previous = task.n_actions + 1 if task is not None and task.observe_previous else 0
@@ -121,6 +132,7 @@ def consolidation(
         config.consolidation_config,
         watch=slice(previous, None),
         when=lambda: solved.solved_at is not None,
+        judge=judge,
     )
 
 

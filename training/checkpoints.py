@@ -7,6 +7,7 @@ from typing import Any
 from stable_baselines3.common.callbacks import BaseCallback
 
 from ..agents import RecurrentPPO
+from ..named_arrays import prefixed, under
 from .callbacks import stop_when_solved
 from .checkpoint_file import read_checkpoint, write_checkpoint
 from .config import TrainConfig
@@ -49,6 +50,7 @@ class Checkpoints(BaseCallback):
         """what is known of the run already, for ``config.json``"""
         if resumed is not None:
             self.solved.set_state(resumed.notes["solved"])
+            self.solved.first = under("solved", resumed.arrays) or None
             self.summary = resumed.notes["summary"]
         self.latest = resumed
         """the state of training as the last rollout started"""
@@ -116,6 +118,7 @@ class Checkpoints(BaseCallback):
         if self.latest is not None and self.latest.steps == model.num_timesteps:
             return self.latest  # nothing has happened since the run went on
         snapshot = take_snapshot(model)
+        snapshot.arrays.update(prefixed("solved", self.solved.first or {}))
         snapshot.notes.update(
             rows=self.progress.rows,
             settings=self.settings,

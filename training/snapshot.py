@@ -14,9 +14,9 @@ from ..envs import MemoryVecEnv
 from ..named_arrays import Arrays, check_like, prefixed, under
 from ..random_stream import set_stream_state, stream_state
 from .global_streams import global_streams, set_global_streams
-from .weights import array_of, set_weights, weights_of
+from .weights import array_of, set_weights, state_of, weights_of
 
-GROUPS = ("policy", "moment", "stream", "env", "last")
+GROUPS = ("policy", "moment", "stream", "env", "last", "solved")
 NOTES = ("num_timesteps", "n_updates", "seconds", "streams", "episodes", "successes", "log")
 EPISODE = ("r", "l", "t")  # what SB3 keeps of an episode: return, length (steps), time (seconds)
 
@@ -25,7 +25,7 @@ class Snapshot(NamedTuple):
     """Training between two rollouts, where nothing that is in the buffer is still needed."""
 
     arrays: Arrays
-    """weights, streams; episodes, if the environments can say them"""
+    """weights, streams; episodes, if the environments can say them; weights that solved the task"""
     notes: dict[str, Any]
     """what is JSON: counters, clock, windows of statistics, values that wait to be logged"""
 
@@ -71,6 +71,8 @@ def restore_agent(model: RecurrentPPO, snapshot: Snapshot) -> None:
     arrays, notes = snapshot
     check_fields({*GROUPS, *(name.partition(".")[0] for name in arrays)}, GROUPS)
     set_weights(model, arrays)
+    solved = under("solved", arrays)
+    check_like(prefixed("solved", solved), prefixed("solved", solved and state_of(model.policy)))
     streams, (wanted, _) = under("stream", arrays), _streams(model)
     check_like(_on_cpu(streams), _on_cpu(wanted))
     set_stream_state(model.rollout_buffer.random, streams["buffer"])

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy.typing as npt
 import torch
+from torch import nn
 
 from ..agents import RecurrentPPO
 from ..named_arrays import Arrays, check_like, prefixed, under
@@ -12,7 +13,7 @@ from ..named_arrays import Arrays, check_like, prefixed, under
 def weights_of(model: RecurrentPPO) -> Arrays:
     """Parameters as ``policy.NAME`` and moments as ``moment.PARAMETER.NAME``, copied."""
     policy = model.policy
-    arrays = prefixed("policy", {k: array_of(v) for k, v in policy.state_dict().items()})
+    arrays = prefixed("policy", state_of(policy))
     for index, moments in policy.optimizer.state_dict()["state"].items():
         for name, value in moments.items():
             arrays[f"moment.{index}.{name}"] = array_of(value)
@@ -26,9 +27,8 @@ def set_weights(model: RecurrentPPO, arrays: Arrays) -> None:
     :raises ValueError: if they are of another network
     """
     policy = model.policy
-    weights = {name: array_of(value) for name, value in policy.state_dict().items()}
     given = under("policy", arrays)
-    check_like(prefixed("policy", given), prefixed("policy", weights))
+    check_like(prefixed("policy", given), prefixed("policy", state_of(policy)))
     moments = under("moment", arrays)
     indices = {name.partition(".")[0] for name in moments}
     state: dict[int, dict[str, torch.Tensor]] = {}
@@ -39,8 +39,18 @@ def set_weights(model: RecurrentPPO, arrays: Arrays) -> None:
     check_like(prefixed("moment", moments), prefixed("moment", wanted))
     for index, moment in state.items():
         moment.update({name: torch.tensor(moments[f"{index}.{name}"]) for name in moment})
-    policy.load_state_dict({name: torch.tensor(array) for name, array in given.items()})
+    set_state(policy, given)
     policy.optimizer.load_state_dict(policy.optimizer.state_dict() | {"state": state})
+
+
+def state_of(module: nn.Module) -> Arrays:
+    """Parameters and buffers by name, copied."""
+    return {name: array_of(value) for name, value in module.state_dict().items()}
+
+
+def set_state(module: nn.Module, state: Arrays) -> None:
+    """Give a module the parameters and buffers that :func:`state_of` found."""
+    module.load_state_dict({name: torch.tensor(array) for name, array in state.items()})
 
 
 def array_of(tensor: torch.Tensor) -> npt.NDArray[Any]:

@@ -7,6 +7,8 @@ from .callback import WarmupCallback
 from .config import WarmupConfig, WarmupResult
 from .consolidation import ConsolidationCallback
 from .consolidation_config import ConsolidationConfig, ConsolidationResult
+from .greedy_judge import GreedyJudge
+from .judging import Episodes, Judge, Score, worse
 from .multistability import vaa, vaa_star
 from .procedure import warm_up
 from .reachable import reachable_vaa
@@ -19,8 +21,12 @@ __all__ = [
     "ConsolidationCallback",
     "ConsolidationConfig",
     "ConsolidationResult",
+    "Episodes",
+    "GreedyJudge",
+    "Judge",
     "LocalStabilityConfig",
     "LocalStabilityResult",
+    "Score",
     "Trajectories",
     "WarmupCallback",
     "WarmupConfig",
@@ -32,4 +38,5 @@ __all__ = [
     "vaa",
     "vaa_star",
     "warm_up",
+    "worse",
 ]

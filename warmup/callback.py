@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
 from .config import WarmupConfig, WarmupResult
 from .exploration import Policy
 from .layers import find_layers
 from .procedure import warm_up
+from .restart import restart_episodes
 from .rollouts import random_rollouts
 from .trajectories import Trajectories
 
@@ -66,7 +66,7 @@ class WarmupCallback(BaseCallback):
         seed = self.model.seed if self.seed is None else self.seed
         config = self._config_for(seed)
         trajectories = self._rollouts(seed)
-        self._restart_episodes()
+        restart_episodes(self.model, self.training_env, self.model.seed)
         result = self.result = warm_up(self.model, trajectories, config)
         self.logger.record("warmup/vaa_star", result.vaa_star[-1])
         self.logger.record("warmup/vaa_before", result.mean_vaa_before)
@@ -97,17 +97,3 @@ class WarmupCallback(BaseCallback):
             return collect()
         finally:
             normaliser.training = True
-
-    def _restart_episodes(self) -> None:
-        """Reset the environments as ``learn`` has done before."""
-        model, env = self.model, self.training_env
-        if model.seed is not None:
-            env.seed(model.seed)
-        observation: Any = env.reset()
-        model._last_obs = observation
-        # The recurrent states need no reset of their own: they are masked where episodes start.
-        model._last_episode_starts = np.ones(env.num_envs, dtype=bool)
-        normaliser = model.get_vec_normalize_env()
-        if normaliser is not None:
-            original: Any = normaliser.get_original_obs()
-            model._last_original_obs = original

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..checks import check_integer, check_number, check_positive
+from .judging import Score
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class ConsolidationConfig:
     squares of the changes of their log-probabilities."""
     rest_speed: float = 1e-6
     """Largest change in a step of what is at rest."""
+    min_idle: float = 0.5
+    """Share of waits that must be idle for there to be anything to consolidate, 0 for always: those
+    after which the same would be done if they were a single step longer."""
     n_states: int = 64
     """How many waits of the last rollout are looked at, at most."""
     learning_rate: float = 1e-3
@@ -76,7 +80,8 @@ class ConsolidationConfig:
         check_integer("flow_steps", self.flow_steps, 2)
         for name in ("stretch_steps", "look_steps"):
             check_integer(name, getattr(self, name), 1)
-        check_number("max_lost", self.max_lost, 0, 1)
+        for name in ("max_lost", "min_idle"):
+            check_number(name, getattr(self, name), 0, 1)
         for name in ("max_drift_steps", "n_stretch_rounds", "n_restarts"):
             check_integer(name, getattr(self, name), 0)
         check_number("flow_growth", self.flow_growth, 1)
@@ -96,10 +101,16 @@ class ConsolidationResult:
 
     :param loss: of the last gradient step
     :param n_waits: how many waits were looked at
-    :param lost_before: share of them lost before it, if they were up to ``stretch_steps`` longer
-    :param lost_after: share of them lost after it, if they were up to ``look_steps`` longer
+    :param lost_before: share of them lost before it, if they were up to ``stretch_steps`` longer;
+        where nothing is idle, if they were one step longer
+    :param lost_after: share of them lost after it, if they were up to ``look_steps`` longer; where
+        nothing is idle, what ``lost_before`` is
     :param stretched: whether stretched episodes were rehearsed
     :param learning_rate: step size at first, smaller than the configuration's if that diverged
+    :param idle: whether enough of the waits are idle; otherwise nothing was done
+    :param before: how the agent played before it, ``None`` if nothing was done
+    :param after: how it played after it
+    :param taken_back: whether that was worse, so that the agent is the one from before
     """
 
     loss: float
@@ -108,3 +119,19 @@ class ConsolidationResult:
     lost_after: float
     stretched: bool
     learning_rate: float
+    idle: bool = True
+    before: Score | None = None
+    after: Score | None = None
+    taken_back: bool = False
+
+    @property
+    def kept(self) -> bool:
+        """Whether the agent is a consolidated one."""
+        return self.idle and not self.taken_back
+
+    @property
+    def outcome(self) -> str:
+        """In a word or two."""
+        if not self.idle:
+            return "nothing idle"
+        return "taken back" if self.taken_back else "kept"

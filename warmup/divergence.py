@@ -58,8 +58,8 @@ def with_smaller_steps(attempt: Callable[[float], Result], learning_rate: float)
     return attempt(learning_rate / SMALLER**RESTARTS)
 
 
-def restorer(parameters: Sequence[nn.Parameter]) -> Callable[[], None]:
-    """What gives parameters the values that they have now."""
+def restorer(parameters: Sequence[Tensor]) -> Callable[[], None]:
+    """What gives parameters, or buffers, the values that they have now."""
     values = [p.detach().clone() for p in parameters]
 
     def put_back() -> None:

@@ -1,11 +1,14 @@
 """The descent of a consolidation: it settles states to which waiting leads."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from .anchor import Anchor, Begun
 from .consolidation_config import ConsolidationConfig, ConsolidationResult
 from .divergence import restored_on_error, restorer
 from .longer_waits import LongerWaits
@@ -14,7 +17,6 @@ from .resting import Resting, held, led, rest_loss
 from .rounds import Rounds
 from .sequels import Played, Sequels
 from .stretching import Stretching, doubled
-from .taken_actions import evaluate_taken
 from .waits import Waiting, at, ends_of_long_waits
 
 
@@ -24,8 +26,9 @@ class Settling:
     :param policy: sb3-contrib's or one of ours
     :param config: settings
     :param waiting: the moments of a rollout in which nothing new was seen
+    :param begun: what there was before the rollout
     :param played: the rollout
-    :param batches: minibatches of it
+    :param batch_size: steps of a minibatch of it, about; ``None`` for all
     """
 
     def __init__(
@@ -33,22 +36,30 @@ class Settling:
         policy: Any,
         config: ConsolidationConfig,
         waiting: Waiting,
+        begun: Begun,
         played: Played,
-        batches: list[Any],
+        batch_size: int | None,
     ) -> None:
         self._policy = policy
         self._config = config
-        self._batches = batches
         self._generator = torch.Generator().manual_seed(config.seed)
         waiting = self._ends(waiting)
         self._trunks = self._of(waiting)
         self._actor = self._trunks[0]
         with torch.no_grad():
-            self._before = [_log_probs(policy, batch) for batch in batches]
             seen = held(self._actor.rnn, self._actor.x, self._actor.start, n_drift=0, n_hold=1)
         self._sequels = Sequels(policy, played, waiting, seen, config.n_followed)
         self._longer = LongerWaits(policy, played, waiting, config.n_followed)
         self._actor.lost = self._lost
+        self._anchor = Anchor(policy, begun, played, batch_size, self._generator)
+        self.n_waits = len(self._actor.x)
+        """how many waits are looked at"""
+
+    @torch.no_grad()
+    def n_idle(self) -> int:
+        """How many of the waits could be a step longer, and what is done then would not change."""
+        actor = self._actor
+        return self.n_waits - int(self._lost(led(actor.rnn, actor.x, actor.start, 2)).sum())
 
     def run(self, learning_rate: float) -> ConsolidationResult:
         """All rounds.
@@ -57,7 +68,7 @@ class Settling:
         :raises FloatingPointError: if loss or gradient become NaN or infinite; the parameters are
             then those from before
         """
-        policy, config = self._policy, self._config
+        config = self._config
         parameters = [
             p for trunk in self._trunks for p in trunk.rnn.parameters() if p.requires_grad
         ]
@@ -65,9 +76,11 @@ class Settling:
             "consolidation", parameters, learning_rate, config.n_steps, config.max_grad_norm
         )
         stretching = Stretching(self._longer, rounds, config, self._generator)
-        with restored_on_error(parameters), training_mode(policy, True), torch.enable_grad():
+        with restored_on_error(parameters), self._trunks_in_training(), torch.enable_grad():
             before = self._share_lost(config.stretch_steps)
-            stretched = before > config.max_lost and stretching.run(config.flow_steps, self._anchor)
+            stretched = before > config.max_lost and stretching.run(
+                config.flow_steps, self._anchored
+            )
             self._settle(rounds, stretching if stretched else None)
             after = self._share_lost_now()
             for _ in range(config.n_restarts):
@@ -81,22 +94,31 @@ class Settling:
                     after = former
                     break
                 stretched = True
-        n_waits = self._actor.start[0].shape[1]
-        return ConsolidationResult(rounds.loss, n_waits, before, after, stretched, learning_rate)
+        return ConsolidationResult(
+            rounds.loss, self.n_waits, before, after, stretched, learning_rate
+        )
+
+    @contextmanager
+    def _trunks_in_training(self) -> Iterator[None]:
+        """Recurrent layers in train mode, without which cuDNN has no gradients."""
+        with ExitStack() as stack:
+            for trunk in self._trunks:
+                stack.enter_context(training_mode(trunk.rnn, True))
+            yield
 
     def _settle(self, rounds: Rounds, stretching: Stretching | None) -> None:
         """Rounds until all is at rest, perhaps with stretched episodes."""
         config = self._config
 
         def loss() -> Tensor:
-            total = self._anchor() + self._rest()
+            total = self._anchored() + self._rest()
             if stretching is not None:
                 total = total + stretching.loss(config.stretch_steps)
             return total
 
         for number in range(config.n_rounds):
             if stretching is not None:
-                anew = number == 0 or stretching.run(config.stretch_steps, self._anchor)
+                anew = number == 0 or stretching.run(config.stretch_steps, self._anchored)
                 self._start_again(self._trunks, forget=anew)
             n_flow = int(config.flow_steps * config.flow_growth**number)
             flows = [trunk.flow(n_flow, config.max_slip, config.noise) for trunk in self._trunks]
@@ -104,11 +126,10 @@ class Settling:
                 break
             rounds.run(loss)
 
-    def _anchor(self) -> Tensor:
+    def _anchored(self) -> Tensor:
         """How differently the actions of a minibatch are taken."""
-        i = int(torch.randint(len(self._batches), (), generator=self._generator))
-        changed = _log_probs(self._policy, self._batches[i]) - self._before[i]
-        return self._config.anchor * changed.square().mean()
+        i = int(torch.randint(len(self._anchor), (), generator=self._generator))
+        return self._config.anchor * self._anchor.change(i)
 
     def _lost(self, state: tuple[Tensor, Tensor]) -> Tensor:
         """Which waits are followed by other actions from these states [S]."""
@@ -180,15 +201,6 @@ class Settling:
             if trunk is self._actor:
                 total = total + config.rehearsal * self._sequels.changes(ends, drawn).mean()
         return total
-
-
-def _log_probs(policy: Any, batch: Any) -> Tensor:
-    """Of the actions taken, at the steps of a minibatch that are no padding."""
-    _, log_probs, _ = evaluate_taken(
-        policy, batch.observations, batch.actions, batch.lstm_states, batch.episode_starts
-    )
-    real: Tensor = log_probs[batch.mask > 0]
-    return real
 
 
 def _of_trunk(number: int, policy: Any, observations: Any) -> Tensor:

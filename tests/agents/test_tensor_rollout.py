@@ -127,4 +127,7 @@ def test_it_is_warmed_up_trained_and_consolidated() -> None:
     env = TensorVecEnv(TMaze(3), config.n_envs, "cpu", seed=0)
     trained = train(config, model=build_model(config, env))
     assert trained.solved_at is not None
-    assert "consolidation/loss" in trained.model.logger.name_to_value
+    assert trained.consolidation is not None
+    assert trained.consolidation.kept
+    assert trained.consolidation.after is not None
+    assert trained.consolidation.after.success == 1

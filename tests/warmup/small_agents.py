@@ -1,7 +1,9 @@
 """Small agents to consolidate."""
 
+import dataclasses
 from typing import Any
 
+import numpy as np
 import torch
 from sb3_contrib import RecurrentPPO as UpstreamRecurrentPPO
 from stable_baselines3.common.vec_env import VecEnv
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 
 from warmrl.agents import MlpRnnPolicy, RecurrentPPO
 from warmrl.envs import make_vec_env
+from warmrl.warmup import ConsolidationCallback, ConsolidationConfig, Episodes
 
 SMALL: dict[str, Any] = {"n_steps": 16, "batch_size": 32, "n_epochs": 1, "seed": 0, "device": "cpu"}
 
@@ -46,6 +49,12 @@ def restless(model: Any) -> Any:
             weight.mul_(3)
         model.policy.action_net.weight.mul_(30)
     return frozen(model)
+
+
+def whatever(config: ConsolidationConfig | None = None, **kwargs: Any) -> ConsolidationCallback:
+    """Consolidates whatever it finds, and keeps whatever becomes of it."""
+    config = dataclasses.replace(config or ConsolidationConfig(), min_idle=0.0)
+    return ConsolidationCallback(config, judge=lambda _: Episodes(np.zeros(1)), **kwargs)
 
 
 EASILY: dict[str, Any] = {"max_change": 1e-3, "max_lost": 0.0, "n_states": 16, "flow_steps": 10}

@@ -11,11 +11,19 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.env_util import make_vec_env as make_sb3_vec_env
 
 from warmrl.agents import CELLS, MultiInputRnnPolicy
-from warmrl.tests.warmup.small_agents import EASILY, frozen, ours, recall, upstream, weights
+from warmrl.tests.warmup.small_agents import (
+    EASILY,
+    frozen,
+    ours,
+    recall,
+    upstream,
+    weights,
+    whatever,
+)
 from warmrl.warmup import ConsolidationCallback, ConsolidationConfig, ConsolidationResult
+from warmrl.warmup.consolidation import Kept
 from warmrl.warmup.resting import Resting, Ways
-from warmrl.warmup.sequels import Played
-from warmrl.warmup.settling import _log_probs
+from warmrl.warmup.taken_actions import evaluate_taken
 from warmrl.warmup.waits import Waiting
 
 
@@ -24,16 +32,12 @@ def descents(monkeypatch: pytest.MonkeyPatch) -> list[Waiting]:
     """What would have been descended on."""
     seen: list[Waiting] = []
 
-    def look(
-        _: ConsolidationCallback, waiting: Waiting, played: Played, batches: list[Any], rate: float
-    ) -> ConsolidationResult:
-        assert batches
-        assert len({len(part) for part in played}) == 1
-        assert rate == ConsolidationConfig.learning_rate
-        seen.append(waiting)
-        return ConsolidationResult(0.0, len(waiting.wait), 0.0, 0.0, False, rate)
+    def look(_: ConsolidationCallback, kept: Kept) -> ConsolidationResult:
+        assert len({len(part) for part in kept.played}) == 1
+        seen.append(kept.waiting)
+        return ConsolidationResult(0.0, len(kept.waiting.wait), 0.0, 0.0, False, 1.0)
 
-    monkeypatch.setattr(ConsolidationCallback, "_descend", look)
+    monkeypatch.setattr(ConsolidationCallback, "_consolidated", look)
     return seen
 
 
@@ -91,7 +95,7 @@ def test_states_come_to_rest(cell: str) -> None:
             rehearsal=0.0,
             n_states=16,
         )
-        model.learn(16 * 16, callback=ConsolidationCallback(config))
+        model.learn(16 * 16, callback=whatever(config))
         state = torch.zeros(2, 1, 16, 16).normal_(generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
             out, _ = trunk(torch.zeros(400, 16, 4), (state[0].tanh(), state[1]))
@@ -111,7 +115,7 @@ def test_it_ends_when_all_is_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(Resting, "flow", flow)
     config = ConsolidationConfig(6, 1, flow_steps=5, flow_growth=2, max_slip=0.5, rest_speed=1e-8)
-    ours(recall()).learn(64, callback=ConsolidationCallback(config))
+    ours(recall()).learn(64, callback=whatever(config))
     assert rounds == [5, 10, 20, 40]  # not in the first round, nor with a slip, nor too fast
 
 
@@ -125,9 +129,15 @@ def test_the_anchor_holds_the_behaviour() -> None:
         model.learn(16 * 16)
         (batch,) = model.rollout_buffer.get(None)
         config = ConsolidationConfig(2, 25, learning_rate=1e-2, anchor=anchor)
-        model.learn(16 * 16, callback=ConsolidationCallback(config))
-        after = _log_probs(model.policy, batch).detach()
-        moved.append((after - batch.old_log_prob).square().mean().item())
+        model.learn(16 * 16, callback=whatever(config))
+        _, after, _ = evaluate_taken(
+            model.policy,
+            batch.observations,
+            batch.actions,
+            batch.lstm_states,
+            batch.episode_starts,
+        )
+        moved.append((after.detach() - batch.old_log_prob).square().mean().item())
     assert moved[1] < moved[0] / 4
 
 
@@ -139,7 +149,7 @@ def test_only_recurrent_layers_change(make_model: Any, settings: dict[str, Any])
     trunks = [policy.lstm_actor] + ([policy.lstm_critic] if policy.lstm_critic is not None else [])
     assert len(trunks) == (1 if make_model is ours else 2)
     before, whole = [weights(trunk) for trunk in trunks], weights(policy)
-    model.learn(64, callback=ConsolidationCallback(ConsolidationConfig(1, 2, **settings)))
+    model.learn(64, callback=whatever(ConsolidationConfig(1, 2, **settings)))
     after = [weights(trunk) for trunk in trunks]
     changed = [(a != b).sum() for a, b in zip(after, before, strict=True)]
     assert all(n > 0 for n in changed)
@@ -182,7 +192,7 @@ def test_same_seed_same_bits() -> None:
     for seed in (0, 0, 1):
         model = ours(recall())
         config = ConsolidationConfig(1, 3, seed=seed)
-        model.learn(2 * 64, callback=ConsolidationCallback(config))
+        model.learn(2 * 64, callback=whatever(config))
         results.append(weights(model.policy.lstm_actor))
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])
@@ -208,25 +218,21 @@ class Silence(gym.Env[Any, Any]):
 def test_dict_observations() -> None:
     model = frozen(ours(make_sb3_vec_env(Silence, 3), MultiInputRnnPolicy))
     before = weights(model.policy.lstm_actor)
-    model.learn(16 * 3, callback=ConsolidationCallback(ConsolidationConfig(1, 2)))
+    model.learn(16 * 3, callback=whatever(ConsolidationConfig(1, 2)))
     assert not torch.equal(weights(model.policy.lstm_actor), before)
 
 
 def test_divergence_is_said() -> None:
-    model = ours(recall())
-    model.learn(64)
-    batches = list(model.rollout_buffer.get(None))
-    with torch.no_grad():
-        next(model.policy.lstm_actor.parameters()).fill_(float("nan"))
-    callback = ConsolidationCallback()
-    callback.init_callback(model)
-    zeros = torch.zeros(1, 6, 8)
-    observations = np.zeros((6, *model.observation_space.shape), np.float32)
-    none = np.zeros(6, np.int64)
-    waiting = Waiting(observations, (zeros, zeros), (zeros, zeros), none, none)
-    played = Played([observations], [none], [none > 0])
+    class Break(BaseCallback):
+        def _on_step(self) -> bool:
+            return True
+
+        def _on_training_end(self) -> None:
+            with torch.no_grad():
+                next(self.model.policy.parameters()).fill_(float("nan"))
+
     with pytest.raises(FloatingPointError, match="loss nan .* at step 0; weights and inputs must"):
-        callback._descend(waiting, played, batches, 1e-3)
+        ours(recall()).learn(64, callback=[Break(), whatever()])
 
 
 @pytest.mark.parametrize(
@@ -252,6 +258,7 @@ def test_divergence_is_said() -> None:
         ({"max_drift_steps": -1}, "max_drift_steps=-1 must be at least 0"),
         ({"n_stretch_rounds": -1}, "n_stretch_rounds=-1 must be at least 0"),
         ({"stretch_steps": 0}, "stretch_steps=0 must be at least 1"),
+        ({"min_idle": -0.1}, "min_idle=-0.1 must be a number from 0 to 1"),
         ({"max_lost": 1.5}, "max_lost=1.5 must be a number from 0 to 1"),
     ],
 )

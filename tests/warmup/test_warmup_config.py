@@ -43,7 +43,7 @@ def test_the_settings_that_were_measured_are_the_defaults() -> None:
     rest |= {"batch_size": 128, "noise": 0.2, "max_hold_steps": 40, "max_drift_steps": 50}
     rest |= {"max_grad_norm": 1.0, "seed": 0, "rehearsal": 1.0, "n_followed": 8}
     rest |= {"max_change": 0.5, "max_lost": 0.05, "stretch_steps": 100, "n_stretch_rounds": 30}
-    rest |= {"look_steps": 30_000, "n_restarts": 2}
+    rest |= {"look_steps": 30_000, "n_restarts": 2, "min_idle": 0.5}
     assert asdict(ConsolidationConfig()) == rest
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import gymnasium as gym
-from gymnasium.envs.registration import EnvSpec
+from gymnasium.envs.registration import EnvSpec, find_highest_version, get_env_id, parse_env_id
 
 from .registration import TASKS
 
@@ -39,16 +39,26 @@ def wrapper_paths(env_wrapper: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(paths)
 
 
+def import_modules(env_id: str) -> None:
+    """Import the modules that register an id.
+
+    :raises ImportError: if one is not installed, or cannot be imported.
+    """
+    for module in imported_modules(env_id):
+        importlib.import_module(module)
+
+
 def find_spec(env_id: str) -> EnvSpec:
     """What Gymnasium knows of an id, after importing the package that registers it.
+
+    Without a version it is that of the newest, which `gym.make` makes as well.
 
     :raises ValueError: if nobody knows it, or that package is not installed.
     """
     try:
-        for module in imported_modules(env_id):
-            importlib.import_module(module)
-        return gym.spec(env_id.rpartition(":")[2])
-    except (gym.error.Error, ModuleNotFoundError) as error:
+        import_modules(env_id)
+        return gym.spec(_with_version(env_id.rpartition(":")[2]))
+    except (gym.error.Error, ImportError, TypeError) as error:
         extra = getattr(error, "name", None)
         if extra in REGISTERED_BY.values():
             raise ValueError(
@@ -58,6 +68,13 @@ def find_spec(env_id: str) -> EnvSpec:
             f"env_id={env_id!r} must be one of {', '.join(TASKS)}, "
             f"or an id registered with Gymnasium ({error})"
         ) from error
+
+
+def _with_version(name: str) -> str:
+    namespace, rest, version = parse_env_id(name)
+    if name in gym.registry or version is not None:
+        return name
+    return get_env_id(namespace, rest, find_highest_version(namespace, rest))
 
 
 def find_wrapper(path: str) -> type[gym.Wrapper[Any, Any, Any, Any]]:

@@ -11,8 +11,9 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 
 from warmrl.agents import Agent
 from warmrl.checks import check_integer
-from warmrl.envs import TASKS, Episode, MemoryTask, make_vec_env
+from warmrl.envs import TASKS, Episode, MemoryTask
 from warmrl.envs.arguments import check_delay
+from warmrl.envs.vec_env import make_configured
 
 from .fast_forward import FastForward
 from .play import EpisodeNoise, Played, check_fits, play
@@ -137,7 +138,7 @@ def evaluate_env(
     check_integer("n_episodes", n_episodes, 1)
     check_integer("max_steps", max_steps, 1)
     check_integer("seed", seed, 0)
-    env = make_vec_env(env_id, n_episodes, seed=seed, **(env_kwargs or {}))
+    env = make_configured(env_id, n_episodes, seed, env_kwargs or {})
     # Images channels first, as SB3 shows them to its agents.
     env = BaseAlgorithm._wrap_env(env, monitor_wrapper=False)
     try:

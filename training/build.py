@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import gymnasium
 import numpy as np
 import torch
 from gymnasium import spaces
@@ -12,7 +11,8 @@ from stable_baselines3.common.preprocessing import is_image_space
 from stable_baselines3.common.vec_env import VecEnv
 
 from ..agents import RecurrentPPO
-from ..envs import MemoryTask, make_vec_env
+from ..envs import MemoryTask
+from ..envs.vec_env import make_configured
 from .config import TrainConfig
 
 ACTIONS = (spaces.Box, spaces.Discrete, spaces.MultiDiscrete, spaces.MultiBinary)
@@ -23,12 +23,8 @@ def build_env(config: TrainConfig) -> VecEnv:
 
     :raises ValueError: if id or arguments are unknown or wrong, or a package is missing
     """
-    try:
-        return make_vec_env(
-            config.env, config.n_envs, config.seed, device=config.device, **config.env_arguments
-        )
-    except (gymnasium.error.Error, TypeError) as error:
-        raise ValueError(f"env={config.env!r} cannot be made: {error}") from error
+    arguments = config.env_arguments
+    return make_configured(config.env, config.n_envs, config.seed, arguments, config.device)
 
 
 def task_of(env: VecEnv) -> MemoryTask | None:

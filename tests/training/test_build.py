@@ -133,8 +133,18 @@ def test_actions_without_a_policy(done: str, message: str) -> None:
         ({"length": (9, 5)}, r"length=\(9, 5\) is reversed"),
         ({"env_kwargs": {"depth": "1"}}, "TMaze-v0 has no argument 'depth'; it has .*length"),
         ({"env": "CartPole-v1", "env_kwargs": {"depth": "1"}}, "env='CartPole-v1' cannot be made"),
+        (
+            {"env": "CartPole-v1", "env_kwargs": {"monitor_dir": "logs"}},
+            "env='CartPole-v1' cannot be made: .*argument 'monitor_dir'",
+        ),
+        (
+            {"env": "FrozenLake-v1", "env_kwargs": {"map_name": "3x3"}},
+            r"env='FrozenLake-v1' cannot be made: KeyError\('3x3'\)",
+        ),
+        ({"env": "Ant-v3"}, "env='Ant-v3' cannot be made: The mujoco v2 and v3 based"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:.*out of date:DeprecationWarning")
 def test_rejects(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         build_env(tiny(**fields))
@@ -144,7 +154,7 @@ def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*args: Any, **kwargs: Any) -> None:
         raise gymnasium.error.DependencyNotInstalled("Box2D is not installed")
 
-    monkeypatch.setattr("warmrl.training.build.make_vec_env", missing)
+    monkeypatch.setattr("warmrl.envs.vec_env.make_vec_env", missing)
     with pytest.raises(ValueError, match="env='Lander-v9' cannot be made: Box2D is not installed"):
         build_env(tiny(env="Lander-v9"))
 

@@ -105,8 +105,13 @@ class DoubleLayer(RecurrentLayer):
         self.cold = RecurrentLayer(cell, input_size, hidden_size - hidden_size // 2, init)
 
     def weights(self) -> Weights:
-        """The joined weights of both halves."""
+        """The joined weights of both halves.
+
+        :raises ValueError: if one of them is of another shape, type or device than it must be
+        """
         warm, cold = self.warm.weights(), self.cold.weights()
+        for half, weights in ((self.warm, warm), (self.cold, cold)):
+            kernels.check_weights(self.cell, weights, half.input_size, half.hidden_size)
         return {
             name: _join(shape, warm[name], cold[name])
             for name, shape in self.cell.weight_shapes.items()

@@ -45,7 +45,7 @@ def _each_alone(
     def run(
         cell: type[Cell], parts: Parts, x: Tensor, h: Tensor, c: Tensor, sizes: list[int]
     ) -> Result:
-        projected = [cell.project(weights, x) for weights in parts]
+        projected = [cell.project(weights, x).to(x.dtype) for weights in parts]  # see autocast
         own = h.split_with_sizes([len(part["weight_hh"]) // 2 for part in parts], dim=-1)
         results = [
             loop(inputs, state, weights["weight_hh"], sizes)

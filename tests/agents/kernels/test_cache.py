@@ -1,5 +1,6 @@
 """Compiled code is kept between processes; what goes wrong with that costs time, and no more."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from numba.core import config
 
 from warmrl.agents.kernels import cache
 
@@ -25,8 +27,10 @@ def doubled(x):
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> Callable[[], Any]:
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     """A compiled function of a file of its own, as a new process would see it."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(config, "CACHE_DIR", "")
     path = tmp_path / "doubling.py"
     path.write_text(SOURCE)
 
@@ -152,8 +156,9 @@ def test_an_edit_of_any_kernel_file_is_noticed(tmp_path: Path) -> None:
 
     def printed() -> str:
         command = [sys.executable, "-m", "copied.probe"]
+        environ = {name: value for name, value in os.environ.items() if "CACHE" not in name}
         return subprocess.run(
-            command, cwd=tmp_path, check=True, capture_output=True, text=True
+            command, env=environ, cwd=tmp_path, check=True, capture_output=True, text=True
         ).stdout
 
     assert printed() == "[[4.0, 4.0]] 0\n"

@@ -9,7 +9,7 @@ from gymnasium import spaces
 from torch import Tensor
 
 from warmrl.agents import MlpRnnPolicy, RecurrentPPO, ppo_loss
-from warmrl.agents.kernels import Coefficients, Heads, Taken
+from warmrl.agents.kernels import Coefficients, Heads, Taken, wanted
 from warmrl.agents.kernels import loss as discrete_loss
 from warmrl.agents.kernels.discrete_loss import DiscreteLoss
 from warmrl.agents.ppo_loss import Losses, PPOLoss
@@ -37,6 +37,7 @@ def descended(
     return losses, [p.grad for p in model.policy.parameters() if p.grad is not None]
 
 
+@pytest.mark.skipif(not wanted(), reason="counts calls of what WARMRL_KERNELS=off replaces")
 @pytest.mark.parametrize(
     "policy_kwargs",
     [

@@ -116,6 +116,12 @@ def upstream_sequences(policy: Any) -> bool:
     return not _changed(policy, _OWN[RecurrentActorCriticPolicy])
 
 
+def has_methods_of_its_own(policy: Any, hooks: frozenset[str]) -> bool:
+    """Whether methods among these hooks have been assigned to the instance; takes no time."""
+    methods = hooks - {*TRUNKS, "action_dist"}
+    return not methods.isdisjoint(vars(policy))
+
+
 def linear_action_net(policy: Any) -> bool:
     """Whether discrete actions are drawn by weights that may be read from ``action_net``."""
     return isinstance(policy.action_space, spaces.Discrete) and _linear(policy.action_net)

@@ -9,7 +9,7 @@ from torch import Tensor
 from . import kernels
 from .kernels import Heads
 from .layers import RecurrentStack, State, restarted
-from .overrides import ROLLOUT_HOOKS, fast_paths, linear_heads
+from .overrides import ROLLOUT_HOOKS, fast_paths, has_methods_of_its_own, linear_heads
 from .policies import MlpRnnPolicy
 from .policy_step import Observation, PolicyStep, versions
 
@@ -63,7 +63,7 @@ class RolloutStep:
         methods, by assigning others to the instance.
         """
         changed = self._versions != versions(self._parameters)
-        return changed or not ROLLOUT_HOOKS.isdisjoint(vars(self.policy))
+        return changed or has_methods_of_its_own(self.policy, ROLLOUT_HOOKS)
 
     @torch.no_grad()
     def __call__(

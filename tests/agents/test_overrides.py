@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from warmrl.agents import Agent, MlpRnnPolicy, RecurrentPPO
 from warmrl.agents.exported_step import ExportedStep
 from warmrl.agents.overrides import HOOKS, fast_paths, linear_heads, overridden
+from warmrl.agents.rollout_step import RolloutStep
 
 METHODS = [name for name in sorted(HOOKS) if hasattr(MlpRnnPolicy, name) and name != "__call__"]
 PARTS = (
@@ -260,3 +261,13 @@ def test_weights_changed_in_a_rollout_are_acted_by(random_vec_env: Callable[...,
         return np.array(model.rollout_buffer.values)
 
     np.testing.assert_allclose(after(RecurrentPPO), after(sb3_contrib.RecurrentPPO), atol=1e-5)
+
+
+def test_a_policy_that_does_not_change_keeps_its_step(
+    random_vec_env: Callable[..., VecEnv],
+) -> None:
+    model = RecurrentPPO("MlpRnnPolicy", random_vec_env(), n_steps=8, seed=0, device="cpu")
+    step = RolloutStep(model.policy)
+    assert not step.outdated
+    model.policy.predict_values = partial(model.policy.predict_values)
+    assert step.outdated

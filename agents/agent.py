@@ -65,6 +65,7 @@ class Agent:
         self._snapshot: PolicyStep | None = None
         self._recurrent: tuple[Tensor, ...] = ()  # kept: walking modules is slow
         self._versions = versions(self._recurrent)
+        self._copies: list[Tensor] = []
         self._state: State | None = None
         self._generator_state: Tensor | None = None
 
@@ -81,14 +82,20 @@ class Agent:
         if (
             self._snapshot is None
             or self._versions != versions(self._recurrent)
-            or (self._compare and not self._snapshot.is_current())
+            or (self._compare and not self._is_current())
         ):
             with torch.inference_mode(False):  # its weights outlive the caller's mode
                 self._snapshot = PolicyStep(self.policy)
                 self._recurrent = tuple(self.policy.lstm_actor.parameters())
                 self._versions = versions(self._recurrent)
+                self._copies = [weight.detach().clone() for weight in self._recurrent]
         self._compare = False
         return self._snapshot
+
+    def _is_current(self) -> bool:
+        """Whether weights are those of the snapshot, whichever way they may have been written."""
+        weights = list(self.policy.lstm_actor.parameters())
+        return len(weights) == len(self._copies) and all(map(torch.equal, weights, self._copies))
 
     @property
     def observation_space(self) -> spaces.Space[Any]:

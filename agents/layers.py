@@ -255,14 +255,12 @@ def restarted(state: State, starts: Tensor) -> State:
     :param starts: 1 where an episode starts [N]
     :raises ValueError: if they are not of the same number of sequences
     """
-    kernels.check_pair(state)
     h, c = state
-    for name, part in (("h", h), ("c", c)):
-        if part.ndim != 3 or starts.shape != (part.shape[1],):
-            raise ValueError(
-                f"episode starts of shape {list(starts.shape)} must be one for each sequence of "
-                f"state {name} of shape {list(part.shape)}"
-            )
+    if h.ndim != 3 or c.shape != h.shape or starts.shape != h.shape[1:2]:
+        raise ValueError(
+            f"episode starts of shape {list(starts.shape)} must be one for each sequence of a "
+            f"state of shapes {list(h.shape)} and {list(c.shape)}"
+        )
     keep = 1.0 - starts.float()[:, None]
     return keep * h, keep * c
 

@@ -116,10 +116,12 @@ def upstream_sequences(policy: Any) -> bool:
     return not _changed(policy, _OWN[RecurrentActorCriticPolicy])
 
 
-def has_methods_of_its_own(policy: Any, hooks: frozenset[str]) -> bool:
-    """Whether methods among these hooks have been assigned to the instance; takes no time."""
-    methods = hooks - {*TRUNKS, "action_dist"}
-    return not methods.isdisjoint(vars(policy))
+_ROLLOUT_METHODS = ROLLOUT_HOOKS - {*TRUNKS, "action_dist"}
+
+
+def has_methods_of_its_own(policy: Any) -> bool:
+    """Whether hooks of rollouts have been assigned to the instance; takes no time."""
+    return not _ROLLOUT_METHODS.isdisjoint(vars(policy))
 
 
 def linear_action_net(policy: Any) -> bool:

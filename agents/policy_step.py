@@ -36,14 +36,12 @@ class PolicyStep:
             )
             for layer in (trunk or policy.lstm_actor).layers
         ]
-        self.steps: list[Step] = [kernels.step(cell, weights) for cell, weights in self.layers]
-        self._trunk = trunk or policy.lstm_actor
-        self._copies = [weight.detach().clone() for weight in self._trunk.parameters()]
+        self.steps = self._steps(trunk or policy.lstm_actor)
+        self._fits: list[torch.Size] = []
 
-    def is_current(self) -> bool:
-        """Whether the weights are those of the trunk, whichever way they may have been written."""
-        weights = list(self._trunk.parameters())
-        return len(weights) == len(self._copies) and all(map(torch.equal, weights, self._copies))
+    def _steps(self, _: RecurrentStack) -> list[Step]:
+        """A function for each layer, ``(x, h, c) -> (h, c)``."""
+        return [kernels.step(cell, weights) for cell, weights in self.layers]
 
     def initial_state(self, n: int) -> State:
         """The state ``(h, c)`` before an episode, each [layers, n, H]."""
@@ -64,7 +62,9 @@ class PolicyStep:
         :param state: ``(h, c)``, each [layers, N, H]
         :return: what the heads see [N, H or H + I] and the next state
         """
-        check_layers(state, len(self.steps), self.policy.lstm_hidden_state_shape[-1])
+        if self._fits != (shapes := [part.shape for part in state]):
+            check_layers(state, len(self.steps), self.policy.lstm_hidden_state_shape[-1])
+            self._fits = shapes
         h, c = [], []
         x = features
         for depth, step in enumerate(self.steps):

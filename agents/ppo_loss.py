@@ -12,7 +12,7 @@ from torch import Tensor
 
 from . import kernels
 from .kernels import Coefficients, Heads, Taken
-from .overrides import fast_paths, linear_heads
+from .overrides import linear_heads
 from .policies import MlpRnnPolicy
 from .sequence_buffer import PackedStates
 
@@ -139,10 +139,11 @@ class PPOLoss:
 
 def _compiled(policy: RecurrentActorCriticPolicy, batch: RecurrentRolloutBufferSamples) -> bool:
     """Whether the compiled loss says the same."""
+    # Sequences are packed only where the fast path of updates is open.
     return (
-        fast_paths(policy).update
+        isinstance(batch.lstm_states, PackedStates)
+        and isinstance(policy, MlpRnnPolicy)
         and linear_heads(policy)
-        and isinstance(batch.lstm_states, PackedStates)
     )
 
 

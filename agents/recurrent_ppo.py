@@ -153,7 +153,7 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
             act = fast or self.policy
             with torch.no_grad(), named_distribution(f"at step {self.num_timesteps}"):
                 obs_tensor = obs_as_tensor(self._last_obs, self.device)
-                episode_starts = torch.as_tensor(dones, dtype=torch.float32, device=self.device)
+                episode_starts = torch.from_numpy(dones).to(self.device).float()
                 action_tensor, values, log_probs, lstm_states = act(
                     obs_tensor, self._last_lstm_states, episode_starts
                 )

@@ -7,19 +7,19 @@ from stable_baselines3.common.policies import BaseModel
 from torch import Tensor
 
 from . import kernels
+from .cells import Step
 from .kernels import Heads
 from .layers import RecurrentStack, State, restarted
-from .overrides import ROLLOUT_HOOKS, fast_paths, has_methods_of_its_own, linear_heads
+from .overrides import fast_paths, has_methods_of_its_own, linear_heads
 from .policies import MlpRnnPolicy
-from .policy_step import Observation, PolicyStep, versions
+from .policy_step import Observation, PolicyStep
 
 
 class RolloutTrunk(PolicyStep):
     """A trunk whose steps are compiled where they can be, and round as the update does."""
 
-    def __init__(self, policy: MlpRnnPolicy, trunk: RecurrentStack) -> None:
-        super().__init__(policy, trunk)
-        self.steps = [
+    def _steps(self, trunk: RecurrentStack) -> list[Step]:
+        return [
             kernels.step(cell, weights, [half.weights() for half in layer.side_by_side])
             for (cell, weights), layer in zip(self.layers, trunk.layers, strict=True)
         ]
@@ -44,7 +44,7 @@ class RolloutStep:
             action, value = policy.action_net, policy.value_net
             self.heads = kernels.heads(Heads(action.weight, action.bias, value.weight, value.bias))
         self._parameters = tuple(policy.parameters())  # kept: walking modules takes long
-        self._versions = versions(self._parameters)
+        self._versions = [weight._version for weight in self._parameters]
 
     @staticmethod
     def fits(policy: object) -> bool:
@@ -62,8 +62,8 @@ class RolloutStep:
         """Whether the policy was changed since: its weights, other than by their ``.data``, or its
         methods, by assigning others to the instance.
         """
-        changed = self._versions != versions(self._parameters)
-        return changed or has_methods_of_its_own(self.policy, ROLLOUT_HOOKS)
+        changed = self._versions != [weight._version for weight in self._parameters]
+        return changed or has_methods_of_its_own(self.policy)
 
     @torch.no_grad()
     def __call__(

@@ -255,13 +255,11 @@ class SequenceBuffer(RolloutBuffer):
         seen, *slots = self._slots[t]
         if isinstance(obs, dict):
             for key, value_of_key in obs.items():
-                seen[key].copy_(torch.as_tensor(value_of_key).reshape(seen[key].shape))
+                _store(seen[key], value_of_key)
         else:
-            seen.copy_(torch.as_tensor(obs).reshape(seen.shape))
-        taken = torch.as_tensor(action).reshape(self.n_envs, self.action_dim)
-        stored = (taken, torch.as_tensor(reward), value.flatten(), log_prob.flatten())
-        for slot, part in zip(slots, stored, strict=True):
-            slot.copy_(part)
+            _store(seen, obs)
+        for slot, part in zip(slots, (action, reward, value, log_prob), strict=True):
+            _store(slot, part)
         if episode_start is not None:
             self._episode_starts[t] = episode_start
         self.pos += 1
@@ -443,6 +441,12 @@ def _pieces(sequences: Sequences, size: int | None) -> list[Sequences]:
         used += length
     parts = zip(*(np.split(field, cuts) for field in ordered), strict=True)
     return [Sequences(*part) for part in parts]
+
+
+def _store(slot: Tensor, values: Any) -> None:
+    """Copy values of as many elements, a tensor's or an array's."""
+    tensor = values if isinstance(values, Tensor) else torch.as_tensor(values)
+    slot.copy_(tensor if tensor.shape == slot.shape else tensor.reshape(slot.shape))
 
 
 def _step(observations: Observation, t: int) -> Observation:

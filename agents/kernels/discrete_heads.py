@@ -36,9 +36,14 @@ class CompiledHeads:
         noise = latent.new_empty(n, self._n_actions).exponential_()
         actions = torch.empty(n, dtype=torch.int64)
         values, log_probs = latent.new_empty(n, 1), latent.new_empty(n)
-        seen = (latent.detach().contiguous(), critic_latent.detach().contiguous())
+        seen = (_array_like(latent), _array_like(critic_latent))
         _act(*self._heads, *(a.numpy() for a in (*seen, noise, actions, values, log_probs)))
         return actions, values, log_probs
+
+
+def _array_like(values: Tensor) -> Tensor:
+    """What becomes an array as it is; to detach where nothing is attached takes time, too."""
+    return (values.detach() if values.requires_grad else values).contiguous()
 
 
 @compiled

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from ..named_arrays import Arrays
 from .arrays import map_fields
 from .batch import Batch, NoiseSource
-from .episode import EpisodeState
 from .task import MemoryTask
 
 
@@ -55,6 +54,12 @@ class Alone(Batch):
         super().set_state(state)
         self._keep_numbers()
 
+    def change(self, task: MemoryTask) -> None:
+        """Let the next episode be of another task; see `Batch.change`."""
+        if self._numbers is not None:
+            self.state, self._numbers = self._started(), None
+        super().change(task)
+
     def advance(self, action: int, source: NoiseSource) -> Outcome:
         """Take one step.
 
@@ -65,7 +70,7 @@ class Alone(Batch):
             ended, cut = (bool(flags[0]) for flags in over)
             solved = (ended or cut) and bool(self.success()[0])
             return Outcome(self.observe()[0], float(rewards[0]), ended, cut, solved)
-        episode = self.episode
+        episode: Any = self.episode
         state, paid, terminated, truncated = episode.step(self._numbers, action, self._no_noise[0])
         self._numbers = state
         self.terminated[0] = terminated
@@ -73,10 +78,11 @@ class Alone(Batch):
         return Outcome(episode.observe(state), paid, terminated, truncated, solved)
 
     def _keep_numbers(self) -> None:
-        if self.episode.task.elementwise:
+        self._numbers = None
+        if self.episode is self.latest and self.latest.task.elementwise:
             self._numbers = map_fields(lambda field: field[0].item(), self.state)
 
-    def _started(self) -> EpisodeState:
+    def _started(self) -> Any:
         state = super()._started()
         if self._numbers is not None:
             state = map_fields(_as_array, self._numbers, state)

@@ -11,7 +11,16 @@ from gymnasium.spaces import Box, Discrete
 from ..checks import check_integer
 from ..named_arrays import Arrays, check_like
 from .arrays import named_fields, rows, with_named_fields, with_rows
-from .episode import Episode, EpisodeState
+from .changing import (
+    Episodes,
+    States,
+    change,
+    check_spaces,
+    read_tasks,
+    with_tasks,
+    write_tasks,
+)
+from .episode import Episode
 from .task import MemoryTask, Scene
 
 RENDER_MODES = ("ansi", "rgb_array")
@@ -35,18 +44,35 @@ class Batch:
     """
 
     def __init__(self, task: MemoryTask, n: int) -> None:
-        self.episode = Episode(task)
+        self.latest = Episode(task)
+        """the episodes that start from now on"""
+        self.episode: Episodes = self.latest
+        """those under way"""
         self.n = n = check_integer("num_envs", n, 1)
-        self.state: EpisodeState | None = None
+        self.state: States | None = None
         self.terminated = np.zeros(n, dtype=np.bool_)
-        low, high = self.episode.observation_bounds
+        self.actions = np.zeros(n, dtype=np.int64)
+        """those of the next step, for a shell that takes them before"""
+        low, high = self.latest.observation_bounds
         self.observation_space = Box(low, high, dtype=np.float32)
         self.action_space = Discrete(task.n_actions)
         self._n_actions = task.n_actions
         self._no_noise = np.empty((n, 0))
+        self._made_with = task
+
+    def change(self, task: MemoryTask) -> None:
+        """Let all episodes that start from now on be of another task.
+
+        :param task: one of the same class.
+        :raises ValueError: if its observations or actions are not those of this one.
+        """
+        check_spaces(self.latest.task, task, self.observation_space)
+        self.latest = Episode(task)
+        self.episode, self.state = change(self.episode, self.state, self.latest)
 
     def reset(self, source: NoiseSource) -> npt.NDArray[np.float32]:
         """Start every episode; the observations, `[N, observation_size]`."""
+        self.episode = self.latest
         self.state = self.episode.reset(source.random((self.n, self.episode.reset_noise)))
         self.terminated = np.zeros(self.n, dtype=np.bool_)
         return self.observe()
@@ -71,7 +97,10 @@ class Batch:
         """Start the episodes that are done (`[N]` bool) afresh."""
         index = np.flatnonzero(done)
         noise = source.random((self.n, self.episode.reset_noise))
-        self.state = with_rows(self._started(), index, self.episode.reset(noise[index]))
+        state: Any = with_rows(self._started(), index, self.episode.reset(noise[index]))
+        if self.episode is not self.latest:
+            self.episode, state = self.episode.settled(state, np.ones(self.n, dtype=np.bool_))
+        self.state = state
         self.terminated = self.terminated & ~done
 
     def observe(self) -> npt.NDArray[np.float32]:
@@ -95,45 +124,46 @@ class Batch:
         return steps
 
     def check_actions(self, actions: Any) -> npt.NDArray[np.int64]:
-        """A copy of the actions as int64, `[N]`.
-
-        :raises TypeError: for actions that are not integers.
-        :raises ValueError: for a wrong shape, or an action out of range.
-        """
-        given = np.asarray(actions)
-        if given.dtype.kind not in "iu":
-            raise TypeError(f"actions of dtype {given.dtype} must be integers")
-        if given.shape != (self.n,):
-            raise ValueError(f"actions of shape {given.shape} must have shape ({self.n},)")
-        checked = given.astype(np.int64)
-        # Seen as unsigned, a negative action is larger than any.
-        if checked.view(np.uint64).max() >= self._n_actions:
-            wrong = checked[(checked < 0) | (checked >= self._n_actions)][0]
-            raise ValueError(f"action={wrong} must lie in 0..{self._n_actions - 1}")
-        return checked
+        """See `check_actions`."""
+        return check_actions(actions, self.n, self._n_actions)
 
     def get_state(self) -> Arrays:
-        """The episodes under way, as arrays of N rows by name."""
+        """The episodes under way, as arrays of N rows by name.
+
+        If the task was changed, there is also "tasks": those of the episodes under way and of
+        those that will start, as JSON in bytes.
+        """
         fields = named_fields(self._started())
-        return {name: array.copy() for name, array in fields.items()} | {
-            "terminated": self.terminated.copy()
-        }
+        state = {name: array.copy() for name, array in fields.items()}
+        state["terminated"] = self.terminated.copy()
+        if self.episode.tasks != (self._made_with,):
+            state["tasks"] = write_tasks(self.episode.tasks)
+        return state
 
     def set_state(self, state: Arrays) -> None:
-        """Go on with the episodes of `get_state`.
+        """Go on with the episodes of `get_state`, and with its task if that was changed.
 
         :raises ValueError: for arrays of another task or of another number of episodes.
         """
-        blank = self.episode.reset(np.zeros((self.n, self.episode.reset_noise)))
-        check_like(state, {**named_fields(blank), "terminated": self.terminated})
-        copies = {name: array.copy() for name, array in state.items()}
+        arrays = dict(state)
+        tasks = [self._made_with]
+        if "tasks" in arrays:
+            tasks = read_tasks(arrays.pop("tasks"), self._made_with)
+        for task in tasks:
+            check_spaces(self._made_with, task, self.observation_space)
+        episode, latest = with_tasks(tasks)
+        blank = episode.reset(np.zeros((self.n, episode.reset_noise)))
+        check_like(arrays, {**named_fields(blank), "terminated": self.terminated})
+        copies = {name: array.copy() for name, array in arrays.items()}
         self.terminated = copies.pop("terminated")
+        self.episode, self.latest = episode, latest
         self.state = with_named_fields(blank, copies)
 
     def render(self, mode: str, index: int) -> Any:
         """One episode as text ("ansi") or as an RGB image ("rgb_array")."""
-        state = rows(self._started(), np.array([index]))
-        task = self.episode.task
+        under_way: Any = rows(self._started(), np.array([index]))
+        episode, state = self.episode.of_row(under_way)
+        task = episode.task
         action = int(state.action[0])
         scene = Scene(
             state=state.task,
@@ -144,10 +174,32 @@ class Batch:
         )
         return task.ansi(scene) if mode == "ansi" else task.picture(scene)
 
-    def _started(self) -> EpisodeState:
+    def _started(self) -> Any:
         if self.state is None:
             raise RuntimeError("call reset() before anything else")
         return self.state
+
+
+def check_actions(actions: Any, n: int, n_actions: int) -> npt.NDArray[np.int64]:
+    """A copy of the actions as int64, `[N]`.
+
+    :param actions: integers of any type, `[N]`: an array, a list, a tensor on the CPU.
+    :param n: number of environments N.
+    :param n_actions: number of discrete actions.
+    :raises TypeError: for actions that are not integers.
+    :raises ValueError: for a wrong shape, or an action out of range.
+    """
+    given = np.asarray(actions)
+    if given.dtype.kind not in "iu":
+        raise TypeError(f"actions of dtype {given.dtype} must be integers")
+    if given.shape != (n,):
+        raise ValueError(f"actions of shape {given.shape} must have shape ({n},)")
+    checked = given.astype(np.int64)
+    # Seen as unsigned, a negative action is larger than any.
+    if checked.view(np.uint64).max() >= n_actions:
+        wrong = checked[(checked < 0) | (checked >= n_actions)][0]
+        raise ValueError(f"action={wrong} must lie in 0..{n_actions - 1}")
+    return checked
 
 
 def check_render_mode(mode: str | None) -> str | None:

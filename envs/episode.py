@@ -49,6 +49,7 @@ class Episode:
 
     def __init__(self, task: MemoryTask) -> None:
         self.task = task
+        self.tasks = (task,)
         self.reset_noise = task.reset_noise
         self.step_noise = task.step_noise
         n_actions = task.n_actions
@@ -121,6 +122,14 @@ class Episode:
     def success(self, state: EpisodeState) -> Array:
         """Whether each episode has ended solved, `[N]` bool."""
         return self.task.success(state.task)
+
+    def of_row(self, state: EpisodeState) -> tuple[Episode, EpisodeState]:
+        """The episode that a state of one row is of, and its own state: these (see `changing`)."""
+        return self, state
+
+    def settled(self, state: EpisodeState, needed: Array) -> tuple[Episode, EpisodeState]:  # noqa: ARG002
+        """The same episodes without the tasks of which none is left (see `changing`)."""
+        return self, state
 
     def with_delay(self, delay: Delay) -> Episode:
         """Episodes of the same task with another delay."""

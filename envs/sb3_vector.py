@@ -23,8 +23,7 @@ class MemoryVecEnv(TaskVecEnv):
 
     An environment that finishes restarts in the same step, and its info has what
     `DummyVecEnv` over `Monitor` gives: `terminal_observation`, `TimeLimit.truncated`, `episode`
-    (`r`, `l`, `t`) and `is_success`. All environments that do *not* finish share one empty info
-    dict, a new one every step: write into the infos of finished environments only.
+    (`r`, `l`, `t`) and `is_success`. The infos of all others are empty.
 
     :param task: a task, or one of `warmrl.envs.TASKS`.
     :param num_envs: number of environments N.
@@ -47,9 +46,9 @@ class MemoryVecEnv(TaskVecEnv):
         self.np_random = np.random.default_rng(seed)
         self._batch = Batch(make_task(task, **arguments), num_envs)
         self._returns = np.zeros(num_envs)
-        self._actions = np.zeros(num_envs, dtype=np.int64)
         self._started_at = time.time()
         super().__init__(num_envs, self._batch.observation_space, self._batch.action_space)
+        self._know_task()
 
     def reset(self) -> npt.NDArray[np.float32]:
         """Start every episode; the observations, `[N, observation_size]`."""
@@ -66,15 +65,15 @@ class MemoryVecEnv(TaskVecEnv):
         :raises TypeError: for actions that are not integers.
         :raises ValueError: for a wrong shape, or an action out of range.
         """
-        self._actions = self._batch.check_actions(actions)
+        self._batch.actions = self._batch.check_actions(actions)
 
     def step_wait(self) -> VecEnvStepReturn:
         """Take one step; observations, rewards, dones (`[N, ...]`) and N infos."""
         batch = self._batch
-        reward, terminated, truncated = batch.step(self._actions, self.np_random)
+        reward, terminated, truncated = batch.step(batch.actions, self.np_random)
         done = terminated | truncated
-        self._returns += reward
-        infos: list[dict[str, Any]] = [{}] * self.num_envs
+        np.add(self._returns, reward, out=self._returns)
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         if done.any():
             self._finish(np.flatnonzero(done), truncated, infos)
             batch.restart(done, self.np_random)

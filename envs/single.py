@@ -38,6 +38,7 @@ class MemoryEnv(TaskShell, gym.Env[npt.NDArray[np.float32], np.integer[Any]]):
         self.observation_space = self._batch.observation_space
         self.action_space = self._batch.action_space
         self._n_actions = self.task.n_actions
+        self._know_task()
 
     def reset(
         self,
@@ -64,6 +65,15 @@ class MemoryEnv(TaskShell, gym.Env[npt.NDArray[np.float32], np.integer[Any]]):
         observation, reward, ended, cut, solved = self._batch.advance(index, self.np_random)
         info = {"is_success": solved} if ended or cut else {}
         return observation, reward, ended, cut, info
+
+    def set_wrapper_attr(self, name: str, value: Any, *, force: bool = True) -> bool:
+        """Set an attribute, the task's from the next episode on (see `TaskShell`).
+
+        :raises AttributeError: for one that there is not.
+        """
+        if force and not hasattr(self, name):
+            self._check_settable(name)
+        return super().set_wrapper_attr(name, value, force=force)
 
     def render(self) -> Any:
         """The episode as text or as an image; None without a render mode."""

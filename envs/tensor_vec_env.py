@@ -14,7 +14,9 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 from torch import Tensor
 
 from ..checks import check_integer
-from .episode import Episode, EpisodeState
+from .batch import check_actions
+from .changing import Episodes, States, change, check_spaces
+from .episode import Episode
 from .registration import make_task
 from .task import MemoryTask
 from .task_vec_env import TaskVecEnv
@@ -70,21 +72,20 @@ class TensorVecEnv(TaskVecEnv):
     ) -> None:
         check_integer("num_envs", num_envs, 1)
         self.device = torch.empty(0, device=get_device(device)).device  # cuda:0, not cuda
-        self._episode = Episode(make_task(task, **arguments))
+        self._latest = Episode(make_task(task, **arguments))
+        """the episodes that start from now on"""
+        self._episode: Episodes = self._latest
+        """those under way"""
         self._random = torch.Generator(self.device)
-        low, high = self._episode.observation_bounds
+        low, high = self._latest.observation_bounds
         space = Box(low, high, dtype=np.float32)
         super().__init__(num_envs, space, Discrete(self.task.n_actions))
-        self._state: EpisodeState | None = None
+        self._state: States | None = None
         self._returns = torch.zeros(num_envs, device=self.device)
         self._actions = torch.zeros(num_envs, dtype=torch.int64, device=self.device)
         self._started_at = time.time()
         self.seed(seed)
-
-    @property
-    def task(self) -> MemoryTask:
-        """The task, which stays the same for the environment's life."""
-        return self._episode.task
+        self._know_task()
 
     def reset_tensors(self) -> Tensor:
         """Start every episode; the observations [N, I]."""
@@ -94,6 +95,7 @@ class TensorVecEnv(TaskVecEnv):
         self._reset_seeds()
         self._reset_options()
         self._returns = torch.zeros_like(self._returns)
+        self._episode = self._latest
         self._state = self._episode.reset(self._noise(self._episode.reset_noise))
         observation: Tensor = self._episode.observe(self._state)
         return observation
@@ -105,7 +107,7 @@ class TensorVecEnv(TaskVecEnv):
         """
         if self._state is None:
             raise RuntimeError("call reset() before anything else")
-        episode = self._episode
+        episode: Any = self._episode
         state, reward, terminated, truncated = episode.step(
             self._state, actions, self._noise(episode.step_noise)
         )
@@ -114,6 +116,8 @@ class TensorVecEnv(TaskVecEnv):
         returns = self._returns + reward
         fresh = episode.reset(self._noise(episode.reset_noise))
         self._state = episode.restart(state, done, fresh)
+        if episode is not self._latest:
+            self._episode, self._state = episode.settled(self._state, torch.ones_like(done))
         self._returns = torch.where(done, 0.0, returns)
         return TensorStep(
             observation=torch.where(done[:, None], episode.observe(fresh), last),
@@ -130,14 +134,20 @@ class TensorVecEnv(TaskVecEnv):
         """Start every episode; the observations, `[N, observation_size]`."""
         return _array(self.reset_tensors())
 
-    def step_async(self, actions: npt.NDArray[Any]) -> None:
-        """Take the actions, `[N]` integers in range, of the step that `step_wait` will do."""
-        self._actions = torch.as_tensor(actions, dtype=torch.int64, device=self.device)
+    def step_async(self, actions: npt.NDArray[Any] | Tensor) -> None:
+        """Take the actions, `[N]` integers, of the step that `step_wait` will do.
+
+        :raises TypeError: for actions that are not integers.
+        :raises ValueError: for a wrong shape, or an action out of range.
+        """
+        given = actions.cpu() if isinstance(actions, Tensor) else actions
+        checked = check_actions(given, self.num_envs, self.task.n_actions)
+        self._actions = torch.as_tensor(checked, device=self.device)
 
     def step_wait(self) -> VecEnvStepReturn:
         """Take one step; observations, rewards, dones (`[N, ...]`) and N infos."""
         step = self.step_tensors(self._actions)
-        infos: list[dict[str, Any]] = [{}] * self.num_envs
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         done = _array(step.done)
         if done.any():
             index = np.flatnonzero(done)
@@ -147,6 +157,14 @@ class TensorVecEnv(TaskVecEnv):
             for i, *ended in zip(index.tolist(), last, *columns, strict=True):
                 infos[i] = self._ended(*ended)
         return _array(step.observation), _array(step.reward), done, infos
+
+    def _latest_task(self) -> MemoryTask:
+        return self._latest.task
+
+    def _change(self, task: MemoryTask) -> None:
+        check_spaces(self.task, task, self.observation_space)
+        self._latest = Episode(task)
+        self._episode, self._state = change(self._episode, self._state, self._latest)
 
     def _noise(self, width: int) -> Tensor:
         """Uniform on [0, 1) [N, width]."""

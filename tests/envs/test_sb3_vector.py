@@ -116,10 +116,6 @@ def test_attributes_and_methods_are_those_of_the_task() -> None:
     assert env.env_method("with_delay", 9, indices=0) == [TMaze(9, stochasticity=0.1)]
     assert not env.has_attr("action_masks")
     assert env.env_is_wrapped(Monitor) == [True] * 3
-    env.set_attr("label", "x")
-    assert env.get_attr("label") == ["x"] * 3
-    with pytest.raises(ValueError, match="label: indices=0 must be None"):
-        env.set_attr("label", "y", indices=0)
     with pytest.raises(AttributeError):
         env.env_method("fly")
     assert env.reset_infos == [{}, {}, {}]

@@ -5,7 +5,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from gymnasium.vector import AutoresetMode
 
 from warmrl.envs import DelayedRecall, MemoryEnv, MemoryVectorEnv, TMaze, make_vec_env
 from warmrl.tests.mistakes.wrong import Wrong, check, each
@@ -52,8 +51,8 @@ def test_tasks(wrong: Wrong) -> None:
     Wrong(lambda: MemoryEnv(TMaze(), length=3), "length: TMaze(observe_previous=True"),
     Wrong(lambda: MemoryEnv(MAZE, render_mode="human"), "render_mode='human' must be None, 'ansi'"),
     Wrong(
-        lambda: MemoryVectorEnv(TMaze(), 2, autoreset_mode=AutoresetMode.DISABLED),
-        "autoreset_mode='Disabled' must be one of NextStep",
+        lambda: MemoryVectorEnv(TMaze(), 2, autoreset_mode="Never"),
+        "autoreset_mode='Never' must be one of NextStep, SameStep, Disabled",
     ),
     Wrong(lambda: make_vec_env(MAZE, 0), "n_envs=0 must be at least 1"),
     Wrong(lambda: make_vec_env("CartPole-v1", 0), "n_envs=0 must be at least 1"),

@@ -95,7 +95,7 @@ class ChangingEpisode:
         return self.before.of_row(state.before)
 
     def settled(self, state: ChangingState, needed: Array) -> tuple[Episodes, States]:
-        """The same episodes without the tasks of which none is left.
+        """The same episodes without the tasks of which none is left, the latest included.
 
         :param state: a state of N rows.
         :param needed: which rows count, `[N]` bool; at least one does.
@@ -186,13 +186,16 @@ def check_spaces(task: MemoryTask, other: MemoryTask, space: Any) -> None:
     low, high = Episode(other).observation_bounds
     if low.shape != space.shape or other.n_actions != task.n_actions:
         raise ValueError(
-            f"{_difference(task, other)} would change the spaces of observations or actions: make "
+            f"{_difference(task, other)} would change the spaces of observations or actions; make "
             f"other environments for it"
         )
-    if np.any(low < space.low) or np.any(high > space.high):
+    outside = np.flatnonzero((low < space.low) | (high > space.high))
+    if outside.size:
+        i = outside[0]
         raise ValueError(
-            f"{_difference(task, other)} would lead out of the observation space {space}: make "
-            f"other environments for it"
+            f"{_difference(task, other)} would lead out of the observation space: what is seen at "
+            f"index {i} would lie in {low[i]:g}..{high[i]:g}, not in {space.low[i]:g}.."
+            f"{space.high[i]:g}; make other environments for it"
         )
 
 

@@ -116,7 +116,7 @@ class TensorVecEnv(TaskVecEnv):
         returns = self._returns + reward
         fresh = episode.reset(self._noise(episode.reset_noise))
         self._state = episode.restart(state, done, fresh)
-        if episode is not self._latest:
+        if episode is not self._latest and bool(done.any()):
             self._episode, self._state = episode.settled(self._state, torch.ones_like(done))
         self._returns = torch.where(done, 0.0, returns)
         return TensorStep(

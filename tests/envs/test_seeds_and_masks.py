@@ -44,7 +44,8 @@ def test_equals_sync_vector_env_step_by_step(task: MemoryTask, mode: AutoresetMo
     check_same(env.reset(seed=[7, 1, 7, 3]), sync.reset(seed=[7, 1, 7, 3]))
     rng = np.random.default_rng(11)
     ended, ends = np.zeros(N, dtype=np.bool_), 0
-    for step in range(130):
+    horizon = int(task.horizon(task.reset(np.zeros((1, task.reset_noise))))[0])
+    for step in range(50 + min(80, horizon)):
         mask = (rng.random(N) < 0.1) & (np.arange(N) < N // 2)  # the others come to their ends
         if mode is AutoresetMode.DISABLED:
             mask |= ended

@@ -97,6 +97,22 @@ def test_killed_at_any_moment(run: str) -> None:
     check_resumed(places, expected)
 
 
+def test_killed_while_the_task_is_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A curriculum that follows from the episodes under way."""
+    step_wait, lengths = MemoryVecEnv.step_wait, set()
+
+    def changing(env: MemoryVecEnv) -> Any:
+        env.set_attr("length", 3 + int(env._batch.steps().max()) % 4)
+        lengths.add(tuple(task.delay for task in env._batch.episode.tasks))
+        return step_wait(env)
+
+    monkeypatch.setattr(MemoryVecEnv, "step_wait", changing)
+    places = killed([LOSS], 9, "--warmup", "none")
+    assert max(map(len, lengths)) >= 3
+    assert len(places) >= 4
+    check_resumed(places, outcome(Path("run")))
+
+
 @pytest.mark.parametrize(
     ("args", "steps"),
     [

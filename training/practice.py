@@ -74,8 +74,9 @@ class JudgedPractice(BaseCallback):
             self.logger.record(f"practice/return_{name}", score.mean_return)
             if score.success is not None:
                 self.logger.record(f"practice/success_{name}", score.success)
-        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
-        self.logger.dump(self.num_timesteps)
+        steps = self.model.num_timesteps
+        self.logger.record("time/total_timesteps", steps, exclude="tensorboard")
+        self.logger.dump(steps)
 
 
 def _equal(weights: Arrays, others: Arrays) -> bool:

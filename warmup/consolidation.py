@@ -236,8 +236,9 @@ class ConsolidationCallback(BaseCallback):
                     values[f"success_{when}"] = score.success
         for name, value in values.items():
             self.logger.record(f"consolidation/{name}", float(value))
-        self.logger.record("time/total_timesteps", self.num_timesteps, exclude="tensorboard")
-        self.logger.dump(self.num_timesteps)
+        steps = self.model.num_timesteps
+        self.logger.record("time/total_timesteps", steps, exclude="tensorboard")
+        self.logger.dump(steps)
 
 
 def _cannot_judge(reason: str) -> None:

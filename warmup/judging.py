@@ -46,10 +46,9 @@ def worse(before: Episodes, after: Episodes) -> bool:
     """Whether an agent is worse than it was.
 
     It is where fewer of the same episodes are solved, by a one-sided sign test of those in which
-    that changed: each was as likely lost as won, if nothing got worse. Where success says
-    nothing, it is where the mean return falls, by more than 1 % of its size, and by more
-    than 1.645 standard errors of the difference. A return that is NaN or infinite afterwards is
-    worse than any.
+    that changed: each was as likely lost as won, if nothing got worse. Where that says nothing, it
+    is where the return of the others falls, in the mean by more than 1 % of its size, and by more
+    than 1.645 standard errors. A return that is NaN or infinite afterwards is worse than any.
 
     :param before: the episodes as it played them before
     :param after: the same episodes, in the same order
@@ -64,16 +63,18 @@ def worse(before: Episodes, after: Episodes) -> bool:
         raise ValueError("returns are NaN or infinite before anything has changed")
     if not np.isfinite(after.returns).all():
         return True
+    same = np.ones(n, dtype=bool)
     if before.solved is not None:
         # Where none ends any more, nobody says that it was not solved.
         solved = np.zeros(n, dtype=bool) if after.solved is None else after.solved
         lost, won = int((before.solved & ~solved).sum()), int((solved & ~before.solved).sum())
         if _unlikely(lost, won):
             return True
-        if _unlikely(won, lost):
+        same = before.solved == solved
+        if _unlikely(won, lost) or not same.any():
             return False
-    gain = np.asarray(after.returns, np.float64) - before.returns
-    error = gain.std(ddof=1) / np.sqrt(n) if n > 1 else 0.0
+    gain = (np.asarray(after.returns, np.float64) - before.returns)[same]
+    error = gain.std(ddof=1) / np.sqrt(len(gain)) if len(gain) > 1 else 0.0
     noticed = NOTICED * np.abs(before.returns).mean()
     return bool(-gain.mean() > max(noticed, DEVIATIONS * error))
 

@@ -12,16 +12,19 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from warmrl.agents import Agent
 from warmrl.agents.ppo_loss import Losses, PPOLoss
 from warmrl.envs import MemoryVecEnv
+from warmrl.evaluation.play import Played
 from warmrl.tests.training.short_runs import SHORT, Outcome, assert_same, outcome, progress, solve
 from warmrl.tests.training.strangers import ID
 from warmrl.train import main
+from warmrl.training import judge, practice
 from warmrl.training.checkpoints import latest_checkpoint
-from warmrl.warmup import settling
+from warmrl.warmup import Episodes, settling
 
 STEP, LOSS, SYNC = (MemoryVecEnv, "step_wait"), (PPOLoss, "__call__"), (os, "fsync")
-REST = (settling, "rest_loss")
+REST, JUDGED = (settling, "rest_loss"), (judge, "play_task")
 MOMENTS: tuple[tuple[Any, str], ...] = (STEP, LOSS, SYNC)
 RUNS = {
     "gru": ("--warmup", "none"),
@@ -129,6 +132,34 @@ def test_killed_while_it_consolidates(
     expected = outcome(Path("run"))
     assert expected.summary["steps"] == steps
     assert len(places) == 2
+    check_resumed(places, expected)
+
+
+def smaller_is_better(agent: Agent, *_: Any) -> Played:
+    """As if weights were episodes: training, which makes them larger, makes the agent worse."""
+    size = sum(float(p.detach().abs().sum()) for p in agent.policy.parameters())
+    return Played(np.zeros(3, bool), np.full(3, -size), np.ones(3, np.int64))
+
+
+def smaller(before: Episodes, after: Episodes) -> bool:
+    return bool((before.returns > after.returns).all())
+
+
+@pytest.mark.parametrize(
+    ("args", "moments"), [(("--solved-rollouts", "2"), 5), (("--total-timesteps", "160"), 4)]
+)
+def test_killed_while_it_is_judged(
+    args: Sequence[str], moments: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Practice is taken back here, to what solved the task before the checkpoint gone on from."""
+    solve(monkeypatch.setattr)
+    monkeypatch.setattr(judge, "play_task", smaller_is_better)
+    monkeypatch.setattr(practice, "worse", smaller)
+    places = killed([JUDGED], 1, *args)
+    expected = outcome(Path("run"))
+    assert expected.summary["practice"]["left"] == "solved"
+    assert expected.summary["consolidation"]["outcome"] in ("kept", "taken back")
+    assert len(places) == moments
     check_resumed(places, expected)
 
 

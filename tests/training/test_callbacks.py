@@ -14,7 +14,8 @@ from warmrl.training import StopWhenSolved
 class Model:
     """What the callback sees of a model."""
 
-    def __init__(self) -> None:
+    def __init__(self, logger: Any = None) -> None:
+        self.logger = logger
         self.num_timesteps = 0
         self.ep_success_buffer: deque[float] | None = deque(maxlen=100)
         self.lr_schedule: Any = lambda progress_remaining: 0.4 * progress_remaining

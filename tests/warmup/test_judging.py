@@ -78,10 +78,18 @@ def test_one_episode_of_a_certain_outcome() -> None:
 
 
 def test_more_success_outranks_a_smaller_return() -> None:
-    before, after = changed(20, 0, 10)
+    for won, outranks in ((10, True), (1, False)):  # the one by chance
+        before, after = changed(20, 0, won)
+        assert worse(before, after._replace(returns=after.returns - 0.5)) != outranks
+
+
+def test_the_return_of_what_is_lost_counts_once() -> None:
+    """Three of a hundred lost may be chance, and no less so if it is they that are paid for."""
+    before, after = changed(100, 3, 0)
+    paid = [Episodes(np.asarray(one.solved) * 1.0, one.solved) for one in (before, after)]
+    assert not worse(*paid)
+    before, after = changed(2, 1, 1)
     assert not worse(before, after._replace(returns=after.returns - 0.5))
-    before, after = changed(20, 0, 1)  # by chance
-    assert worse(before, after._replace(returns=after.returns - 0.5))
 
 
 def test_where_no_episode_ends_any_more_none_is_solved() -> None:

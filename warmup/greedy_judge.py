@@ -18,7 +18,7 @@ from .judging import Episodes
 from .modes import training_mode
 from .restart import restart_episodes
 
-FEWEST = 30  # episodes
+FEWEST = 100  # episodes
 SHARE = 0.02  # of the steps of the training, for more than the fewest
 LONGEST = 1000  # steps of an episode, or twice as many as the longest in training had
 SALT = 22  # so that no training has the seeds of a judge
@@ -27,7 +27,7 @@ SALT = 22  # so that no training has the seeds of a judge
 class GreedyJudge:
     """Plays episodes with the greedy policy, seeded: the same at every call.
 
-    It plays 30 episodes, and up to ``n_episodes`` as long as they take less than a fiftieth of the
+    It plays 100 episodes, and up to ``n_episodes`` as long as they take less than a fiftieth of the
     steps of the training. Only the first episode after a seeded reset counts, so that chance is
     the same for every policy. An episode that does not end is cut off after twice the steps of the
     longest of the last training episodes, 1000 at least: it counts with what it was paid so far,
@@ -80,6 +80,8 @@ class GreedyJudge:
 
     def _in_training_envs(self, model: BaseAlgorithm, plan: "_Plan") -> Episodes:
         env: Any = model.get_env()
+        if model._last_obs is None:  # nothing is under way
+            return self._played(model, env, plan)
         if not (hasattr(type(env), "get_state") and hasattr(type(env), "set_state")):
             with _normalisation_held(env):
                 try:

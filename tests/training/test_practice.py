@@ -1,6 +1,8 @@
 """Practice and the taking back of the last update are judged, and so left out where they harm."""
 
+import json
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,12 +11,16 @@ import torch
 from stable_baselines3.common.logger import KVWriter, Logger
 
 from warmrl.envs import DelayedRecall, TMaze
+from warmrl.evaluation.play import Played
+from warmrl.tests.training.short_runs import SHORT, progress, solve
 from warmrl.tests.training.test_callbacks import Model
+from warmrl.train import main
 from warmrl.training import (
     JudgedPractice,
     PracticeResult,
     StopWhenSolved,
     consolidated_in_words,
+    judge,
     practised_in_words,
     summary_of,
 )
@@ -146,6 +152,66 @@ def test_the_optimiser_stays() -> None:
     assert judged.trained(1.0, 1.0, 1.0) == 0
     torch.testing.assert_close(optimiser.state_dict(), before, rtol=0, atol=0)
     assert list(judged.model.policy.parameters()) == parameters
+
+
+def scripted(patch: pytest.MonkeyPatch, *success: float) -> None:
+    """What a run's judge sees, one call after the other."""
+    rates = iter(success)
+
+    def play_task(agent: Any, task: Any, n_episodes: int, seed: int) -> Played:
+        solved = np.arange(n_episodes) < n_episodes * next(rates)
+        return Played(solved, 4.0 * solved, np.ones(n_episodes, np.int64))
+
+    patch.setattr(judge, "play_task", play_task)
+
+
+def test_a_run_says_what_was_taken_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its agent is then, to the bit, the one that it has without consolidation."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("warmrl.train.evaluate", lambda *args: None)
+    solve(monkeypatch.setattr)
+    saved = []
+    for args, success in (
+        (["--no-consolidate"], (1.0, 0.5, 0.5)),
+        ([], (1.0, 0.5, 0.5, 1.0, 0.25)),
+    ):
+        scripted(monkeypatch, *success)
+        folder = Path(f"run{len(saved)}")
+        main([*SHORT, "--solved-rollouts", "2", "--run-dir", str(folder), *args])
+        saved.append((folder / "policy.safetensors").read_bytes())
+    out = capsys.readouterr().out
+    assert "\nconsolidation: taken back, success fell from 1 to 0.25 on length 3\n" in out
+    assert out.count("consolidation") == 1
+    assert "practice" not in out
+    assert saved[0] == saved[1]
+    summary = json.loads((folder / "config.json").read_text())["summary"]
+    assert summary["consolidation"] == {
+        "outcome": "taken back",
+        "before": {"episodes": 500, "success": 1.0, "mean_return": 4.0},
+        "after": {"episodes": 500, "success": 0.25, "mean_return": 1.0},
+    }
+    last = progress(folder)[-1]
+    assert (last["consolidation/taken_back"], last["consolidation/success_after"]) == (
+        "1.0",
+        "0.25",
+    )
+
+
+def test_a_run_whose_practice_was_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("warmrl.train.evaluate", lambda *args: None)
+    solve(monkeypatch.setattr)
+    scripted(monkeypatch, 0.5, 0.5, 1.0)
+    main([*SHORT, "--solved-rollouts", "2", "--run-dir", "run", "--no-consolidate"])
+    out = capsys.readouterr().out
+    assert "\npractice: taken back, success fell from 1 to 0.5 on length 3\n" in out
+    summary = json.loads(Path("run/config.json").read_text())["summary"]
+    assert summary["practice"]["left"] == "solved"
+    assert progress(Path("run"))[-1]["practice/success_better"] == "1.0"
 
 
 GOOD, BAD = Score(500, 0.98, 3.8), Score(500, 0.1, 1.25)

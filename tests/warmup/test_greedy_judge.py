@@ -13,7 +13,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecNormalize
 
 from warmrl.envs import DelayedRecall, MemoryVecEnv, TensorVecEnv
 from warmrl.tests.warmup.small_agents import ours, recall, upstream, weights
-from warmrl.warmup import GreedyJudge
+from warmrl.warmup import GreedyJudge, greedy_judge
 
 BOX = spaces.Box(-100.0, 100.0, (2,))
 
@@ -99,8 +99,8 @@ def test_other_seeds_other_episodes(model: Any) -> None:
 
 
 def test_few_episodes_unless_training_was_long(model: Any) -> None:
-    """Thirty, and then as many as take a fiftieth of the steps of the training."""
-    for trained, fewest, most in ((64, 32, 32), (1_000_000, 200, 200), (50 * 600, 60, 150)):
+    """A hundred, and then as many as take a fiftieth of the steps of the training."""
+    for trained, fewest, most in ((64, 100, 100), (1_000_000, 200, 200), (50 * 900, 120, 180)):
         model.num_timesteps = trained
         assert fewest <= len(GreedyJudge(told(), 200)(model).returns) <= most
     assert len(GreedyJudge(told(), 6)(model).returns) == 8
@@ -110,17 +110,20 @@ def test_without_success_there_are_returns(model: Any) -> None:
     assert GreedyJudge(told(says=False), 8)(model).solved is None
 
 
-def test_an_episode_that_never_ends_is_cut_off(model: Any) -> None:
+def test_an_episode_that_never_ends_is_cut_off(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert greedy_judge.LONGEST == 1000
+    monkeypatch.setattr(greedy_judge, "LONGEST", 100)
     env = told(2, endless=True, paid=0.5)
     episodes = GreedyJudge(env, 2)(model)
     assert episodes.solved is None
-    assert episodes.returns.tolist() == [500.0] * 2
-    assert [one.steps for one in insides(env)] == [1000] * 2
-    model.ep_info_buffer.append({"r": 0.0, "l": 900, "t": 0.0})
-    assert GreedyJudge(told(2, endless=True, paid=1.0), 2)(model).returns.tolist() == [1800.0] * 2
+    assert episodes.returns.tolist() == [50.0] * 2
+    assert [one.steps for one in insides(env)] == [100] * 2
+    model.ep_info_buffer.append({"r": 0.0, "l": 90, "t": 0.0})
+    assert GreedyJudge(told(2, endless=True, paid=1.0), 2)(model).returns.tolist() == [180.0] * 2
 
 
-def test_what_is_cut_off_was_not_solved(model: Any) -> None:
+def test_what_is_cut_off_was_not_solved(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(greedy_judge, "LONGEST", 20)
     env = DummyVecEnv([Told, lambda: Told(endless=True)])
     solved = GreedyJudge(env, 10)(model).solved
     assert solved is not None

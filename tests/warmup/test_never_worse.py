@@ -120,8 +120,8 @@ def test_what_makes_it_worse_is_taken_back(
     assert result is not None
     assert result.taken_back
     assert (result.kept, result.outcome, result.idle) == (False, "taken back", True)
-    assert result.before == (32, 1.0 if says else None, 6.0)
-    assert result.after == (32, 0.0 if says else None, 0.0)
+    assert result.before == (100, 1.0 if says else None, 6.0)
+    assert result.after == (100, 0.0 if says else None, 0.0)
     last = row.rows[-1]
     assert last["time/total_timesteps"] == model.num_timesteps
     wanted = {"return_before": 6.0, "return_after": 0.0, "taken_back": 1.0, "idle": 1.0}
@@ -150,8 +150,8 @@ def test_what_helps_or_changes_nothing_is_kept(right: int, monkeypatch: pytest.M
     result = callback.result
     assert result is not None
     assert (result.kept, result.outcome) == (True, "kept")
-    assert result.before == (32, 1.0 - right, 6.0 * (1 - right))
-    assert result.after == (32, 1.0, 6.0)
+    assert result.before == (100, 1.0 - right, 6.0 * (1 - right))
+    assert result.after == (100, 1.0, 6.0)
 
 
 @pytest.mark.parametrize("make_model", [ours, upstream])
@@ -287,13 +287,13 @@ def test_in_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     settle_by(monkeypatch, lambda _: None)
     monkeypatch.setattr("warmrl.warmup.consolidation.same", lambda new, *_: np.ones(len(new), bool))
     env = make_sb3_vec_env("CartPole-v1", 2, vec_env_cls=SubprocVecEnv)
-    callback = ConsolidationCallback()
+    callback = ConsolidationCallback(n_eval_episodes=6)
     ours(env).learn(64, callback=callback)
     env.close()
     assert callback.result is not None
     assert callback.result.before == callback.result.after
     assert callback.result.before is not None
-    assert callback.result.before[:2] == (30, None)
+    assert callback.result.before[:2] == (6, None)
 
 
 def test_where_it_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:

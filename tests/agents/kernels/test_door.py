@@ -144,6 +144,17 @@ def test_no_sequence_is_an_empty_result(cell: str, double: bool, gradient: bool)
 
 
 @every_cell
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_autocast_converts_types_as_torch_does(cell: str, dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    stack, x = RecurrentStack(cell, X, H, 2, double=True), torch.randn(T, N, X)
+    want = cast(Tensor, stack(x)[0])
+    with torch.autocast("cpu", torch.bfloat16):
+        got = cast(Tensor, stack(x.to(dtype))[0])
+    torch.testing.assert_close(got.float(), want, rtol=0, atol=0.03)
+
+
+@every_cell
 @pytest.mark.parametrize("compiled", [False, True])
 def test_steps(cell: str, compiled: bool) -> None:
     layer = RecurrentStack(cell, X, H, 1, double=True).layers[0]

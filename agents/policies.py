@@ -397,7 +397,8 @@ def _check_kind(observation: Any, space: spaces.Space[Any]) -> None:
         and isinstance(observation[1], dict)
     ):
         raise ValueError(
-            "observation is a pair (obs, info), as Gymnasium's reset() returns it; it must be obs"
+            "observation is a pair (obs, info): you are mixing Gym API with SB3 VecEnv API; it must "
+            "be obs alone"
         )
     if isinstance(observation, dict) != isinstance(space, spaces.Dict):
         raise ValueError(

@@ -132,6 +132,11 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         :raises NotFiniteError: on a NaN or infinite observation, reward, value, log-probability or
             recurrent state
         """
+        if not isinstance(rollout_buffer, SequenceBuffer):
+            raise TypeError(
+                f"rollout_buffer={type(rollout_buffer).__name__} must be a SequenceBuffer, which "
+                "keeps sequences whole"
+            )
         if self._last_obs is None:
             raise ValueError("there is no last observation; call learn()")
         self.policy.set_training_mode(False)
@@ -316,12 +321,13 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
     def _batch(self, observations: list[Any]) -> Any:
         """Single observations as one batch on the device [N, ...]."""
         first = observations[0]
-        batch: Any = (
-            {key: np.stack([obs[key] for obs in observations]) for key in first}
-            if isinstance(first, dict)
-            else np.stack(observations)
-        )
-        return self.policy.obs_to_tensor(batch)[0]
+        if isinstance(first, dict) or np.shape(first) != self.observation_space.shape:
+            # One by one, since each of them may have a leading dimension of 1, as upstream allows
+            tensors = [self.policy.obs_to_tensor(obs)[0] for obs in observations]
+            if isinstance(first, dict):
+                return {key: torch.cat([part[key] for part in tensors]) for key in first}
+            return torch.cat(tensors)
+        return self.policy.obs_to_tensor(np.stack(observations))[0]
 
     @torch.no_grad()
     def _expected(

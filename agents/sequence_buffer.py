@@ -391,9 +391,12 @@ class SequenceBuffer(RolloutBuffer):
             return values.flatten(0, 1).index_select(0, index)
 
         observations: Any = (
-            {key: gather(value) for key, value in self._observations.items()}
+            {
+                key: _as_seen(gather(value), self.observation_space[key])  # type: ignore[index]
+                for key, value in self._observations.items()
+            }
             if isinstance(self._observations, dict)
-            else gather(self._observations)
+            else _as_seen(gather(self._observations), self.observation_space)
         )
         return RecurrentRolloutBufferSamples(
             observations=observations,
@@ -459,6 +462,13 @@ def _step(observations: Observation, t: int) -> Observation:
 # Of which torch cannot gather rows.
 _STORED_AS = {"uint16": np.dtype(np.int32), "uint32": np.dtype(np.int64)}
 _STORED_AS["uint64"] = np.dtype(np.int64)
+
+
+def _as_seen(stored: Tensor, space: spaces.Space[Any]) -> Tensor:
+    """Observations of the dtype of their space, which may not be that in which they are stored."""
+    if np.dtype(space.dtype).name not in _STORED_AS:
+        return stored
+    return stored.to(torch.from_numpy(np.zeros(0, space.dtype)).dtype)
 
 
 def _allocate(space: spaces.Space[Any], steps: tuple[int, int], device: torch.device) -> Any:

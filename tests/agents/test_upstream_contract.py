@@ -377,7 +377,7 @@ def test_an_agent_leaves_training_mode_again(random_vec_env: VecEnvs) -> None:
 @pytest.mark.parametrize(
     ("observation", "message"),
     [
-        ((np.zeros(3, np.float32), {}), r"observation is a pair \(obs, info\)"),
+        ((np.zeros(3, np.float32), {}), "mixing Gym API"),
         ({"a": np.zeros(3)}, "observation of type dict must be one of the space Box"),
         (np.zeros(4, np.float32), "Unexpected observation shape"),
         (None, "Unexpected observation shape"),

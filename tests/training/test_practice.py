@@ -160,7 +160,8 @@ def scripted(patch: pytest.MonkeyPatch, *success: float) -> None:
 
     def play_task(agent: Any, task: Any, n_episodes: int, seed: int) -> Played:
         solved = np.arange(n_episodes) < n_episodes * next(rates)
-        return Played(solved, 4.0 * solved, np.ones(n_episodes, np.int64))
+        returns = np.where(solved, 4.0, 0.0).astype(np.float64)
+        return Played(solved, returns, np.ones(n_episodes, np.int64))
 
     patch.setattr(judge, "play_task", play_task)
 
@@ -172,7 +173,7 @@ def test_a_run_says_what_was_taken_back(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("warmrl.train.evaluate", lambda *args: None)
     solve(monkeypatch.setattr)
-    saved = []
+    saved: list[Any] = []
     for args, success in (
         (["--no-consolidate"], (1.0, 0.5, 0.5)),
         ([], (1.0, 0.5, 0.5, 1.0, 0.25)),

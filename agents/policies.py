@@ -397,8 +397,8 @@ def _check_kind(observation: Any, space: spaces.Space[Any]) -> None:
         and isinstance(observation[1], dict)
     ):
         raise ValueError(
-            "observation is a pair (obs, info): you are mixing Gym API with SB3 VecEnv API; it must "
-            "be obs alone"
+            "observation is a pair (obs, info), it must be obs alone: you are mixing Gym API with "
+            "SB3 VecEnv API"
         )
     if isinstance(observation, dict) != isinstance(space, spaces.Dict):
         raise ValueError(

@@ -256,7 +256,8 @@ def restarted(state: State, starts: Tensor) -> State:
     :raises ValueError: if they are not of the same number of sequences
     """
     h, c = state
-    if h.ndim != 3 or c.shape != h.shape or starts.shape != h.shape[1:2]:
+    shape = h.shape
+    if len(shape) != 3 or c.shape != shape or starts.shape != shape[1:2]:
         raise ValueError(
             f"episode starts of shape {list(starts.shape)} must be one for each sequence of a "
             f"state of shapes {list(h.shape)} and {list(c.shape)}"

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import sb3_contrib
 import torch
 from gymnasium import spaces
+from sb3_contrib.common.recurrent.type_aliases import RNNStates
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.policies import BasePolicy
@@ -155,18 +156,17 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         for n_steps in range(n_rollout_steps):
             if self.use_sde and self.sde_sample_freq > 0 and n_steps % self.sde_sample_freq == 0:
                 self.policy.reset_noise(env.num_envs)
-            act = fast or self.policy
-            with torch.no_grad(), named_distribution(f"at step {self.num_timesteps}"):
-                obs_tensor = obs_as_tensor(self._last_obs, self.device)
-                episode_starts = torch.from_numpy(dones).to(self.device).float()
-                action_tensor, values, log_probs, lstm_states = act(
-                    obs_tensor, self._last_lstm_states, episode_starts
-                )
+            obs_tensor = obs_as_tensor(self._last_obs, self.device)
+            episode_starts = torch.from_numpy(dones.astype(np.float32)).to(self.device)
+            act = self._act if fast is None else fast
+            action_tensor, values, log_probs, lstm_states = act(
+                obs_tensor, self._last_lstm_states, episode_starts
+            )
             actions = action_tensor.cpu().numpy()
             clipped_actions = self._performed(actions)
             new_obs, rewards, dones, infos = env.step(clipped_actions)
-            rewards = _real_numbers(rewards).reshape(env.num_envs)
-            dones = _array(dones).reshape(env.num_envs).astype(np.bool_, copy=False)
+            rewards = _numbers(rewards, np.float32, "f", env.num_envs)
+            dones = _numbers(dones, np.bool_, "b", env.num_envs)
             self.num_timesteps += env.num_envs
             check_finite("reward", rewards, self.num_timesteps)
             check_finite("observation", new_obs, self.num_timesteps)
@@ -330,6 +330,12 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         return self.policy.obs_to_tensor(np.stack(observations))[0]
 
     @torch.no_grad()
+    def _act(self, obs: Any, states: RNNStates, episode_starts: torch.Tensor) -> Any:
+        """What :class:`RolloutStep` does, by any policy."""
+        with named_distribution(f"at step {self.num_timesteps}"):
+            return self.policy(obs, states, episode_starts)
+
+    @torch.no_grad()
     def _expected(
         self, fast: RolloutStep | None, obs: Any, state: State, episode_starts: torch.Tensor
     ) -> torch.Tensor:
@@ -347,11 +353,11 @@ class RecurrentPPO(sb3_contrib.RecurrentPPO):
         return fast.values(obs, (keep * state[0], keep * state[1]))
 
 
-def _array(values: Any) -> npt.NDArray[Any]:
-    """What an environment gave as a list, a tensor or an array, as an array."""
-    return values.cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+def _numbers(values: Any, dtype: npt.DTypeLike, kind: str, n: int) -> npt.NDArray[Any]:
+    """What environments gave as a list, a tensor or an array: an array of a kind of numbers [N].
 
-
-def _real_numbers(values: Any) -> npt.NDArray[Any]:
-    array = _array(values)
-    return array if array.dtype.kind == "f" else array.astype(np.float32)
+    :param dtype: what numbers of another kind become
+    """
+    array = values.cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
+    array = array if array.dtype.kind == kind else array.astype(dtype)
+    return array if array.ndim == 1 else array.reshape(n)

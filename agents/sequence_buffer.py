@@ -449,7 +449,7 @@ def _pieces(sequences: Sequences, size: int | None) -> list[Sequences]:
 def _store(slot: Tensor, values: Any) -> None:
     """Copy values of as many elements, a tensor's or an array's."""
     tensor = values if isinstance(values, Tensor) else torch.as_tensor(values)
-    slot.copy_(tensor if tensor.shape == slot.shape else tensor.reshape(slot.shape))
+    slot.copy_(tensor if tensor.ndim == slot.ndim else tensor.reshape(slot.shape))
 
 
 def _step(observations: Observation, t: int) -> Observation:

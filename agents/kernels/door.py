@@ -140,7 +140,7 @@ def step(cell: type[Cell], weights: Weights, halves: Sequence[Weights] = ()) -> 
                 check_weights(cell, half, n_inputs, len(half[name]) // gates)
             run = of_kernel(*(weight.detach() for weight in compiled().flat(halves)))
 
-    known: list[tuple[Any, ...]] | None = []
+    known: list[Any] | None = []
     fast = False
 
     def checked(x: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
@@ -156,12 +156,15 @@ def step(cell: type[Cell], weights: Weights, halves: Sequence[Weights] = ()) -> 
     return checked
 
 
-def _kind(*values: Any) -> list[tuple[Any, ...]] | None:
+def _kind(*values: Any) -> list[Any] | None:
     """What is checked of tensors: those of a kind that was let in need no second look."""
+    kind: list[Any] = []
     try:
-        return [(value.shape, value.dtype, value.device) for value in values]
+        for value in values:
+            kind += (value.shape, value.dtype, value.device)
     except AttributeError:
         return None
+    return kind
 
 
 def _sizes(cell: type[Cell], weights: Weights) -> tuple[int, int]:
@@ -185,7 +188,7 @@ def heads(weights: Heads) -> Callable[[Tensor, Tensor], Result]:
     act = compiled().CompiledHeads(weights) if can_run(like) else twin
     seen = (weights.actor.shape[1], weights.critic.shape[1])
 
-    known: list[tuple[Any, ...]] | None = []
+    known: list[Any] | None = []
     fits = False
 
     def checked(latent: Tensor, critic_latent: Tensor) -> Result:

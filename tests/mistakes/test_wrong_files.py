@@ -124,7 +124,7 @@ def test_earlier_results_do_not_matter(how: str) -> None:
         ("policy", "observation_space", discrete, "observation space Discrete(9) of the agent"),
         ("policy", "observation_space", box, "config.json describes no policy: Invalid Box dtype"),
         ("policy", "action_space", {"type": "Discrete", "n": 3, "start": 0}, "action_prior="),
-        ("policy", "action_space", discrete | {"n": 4, "start": 2}, "must be Discrete(4) for TM"),
+        ("policy", "action_space", discrete | {"n": 4, "start": 2}, "must start at 0"),
     ],
 )
 def test_evaluate_names_the_field(

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
 
 from warmrl.agents.cells import CELLS, Cell, Weights
+from warmrl.agents.kernels import wanted
 from warmrl.agents.kernels.plain import time_loop
 from warmrl.tests.agents.bare_layer import run_packed
 
@@ -74,6 +75,7 @@ def test_results_and_gradients_are_the_twins(
 MANY = [150, 150, 90, 40, 1]  # more rows than gradients are added up of at once
 
 
+@pytest.mark.skipif(not wanted(), reason="without kernels a layer joins its cells itself")
 @pytest.mark.parametrize("name", CELLS)
 def test_cells_side_by_side_are_each_alone(name: str) -> None:
     cell, widths = CELLS[name], (2, 5)

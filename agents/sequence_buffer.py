@@ -254,12 +254,14 @@ class SequenceBuffer(RolloutBuffer):
                     kept[t].copy_(part)
         seen, *slots = self._slots[t]
         if isinstance(obs, dict):
-            for key, value_of_key in obs.items():
-                _store(seen[key], value_of_key)
+            slots += [seen[key] for key in obs]
+            parts = (action, reward, value, log_prob, *obs.values())
         else:
-            _store(seen, obs)
-        for slot, part in zip(slots, (action, reward, value, log_prob), strict=True):
-            _store(slot, part)
+            slots.append(seen)
+            parts = (action, reward, value, log_prob, obs)
+        for slot, part in zip(slots, parts, strict=True):
+            tensor = part if isinstance(part, Tensor) else torch.as_tensor(part)
+            slot.copy_(tensor if tensor.ndim == slot.ndim else tensor.reshape(slot.shape))
         if episode_start is not None:
             self._episode_starts[t] = episode_start
         self.pos += 1
@@ -444,12 +446,6 @@ def _pieces(sequences: Sequences, size: int | None) -> list[Sequences]:
         used += length
     parts = zip(*(np.split(field, cuts) for field in ordered), strict=True)
     return [Sequences(*part) for part in parts]
-
-
-def _store(slot: Tensor, values: Any) -> None:
-    """Copy values of as many elements, a tensor's or an array's."""
-    tensor = values if isinstance(values, Tensor) else torch.as_tensor(values)
-    slot.copy_(tensor if tensor.ndim == slot.ndim else tensor.reshape(slot.shape))
 
 
 def _step(observations: Observation, t: int) -> Observation:

@@ -24,6 +24,7 @@ from .episode import Episode
 from .task import MemoryTask, Scene
 
 RENDER_MODES = ("ansi", "rgb_array")
+RENDER_FPS = 4  # steps a second, so that they can be followed
 
 
 class NoiseSource(Protocol):

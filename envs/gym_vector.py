@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from ..checks import check_integer
-from .batch import RENDER_MODES, Batch, NoiseSource, check_render_mode
+from .batch import RENDER_FPS, RENDER_MODES, Batch, NoiseSource, check_render_mode
 from .registration import make_task
 from .shell import TaskShell
 from .streams import Streams, check_seeds
@@ -56,7 +56,7 @@ class MemoryVectorEnv(TaskShell, VectorEnv[Observations, npt.NDArray[np.int64], 
         self.render_mode = check_render_mode(render_mode)
         self.metadata = {
             "render_modes": list(RENDER_MODES),
-            "render_fps": 4,
+            "render_fps": RENDER_FPS,
             "autoreset_mode": self.autoreset_mode,
         }
         self._batch = Batch(make_task(task, **arguments), num_envs)

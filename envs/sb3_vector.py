@@ -12,7 +12,7 @@ from stable_baselines3.common.vec_env.base_vec_env import VecEnvStepReturn
 
 from ..named_arrays import Arrays, check_like
 from ..random_stream import set_stream_state, stream_state
-from .batch import Batch, check_render_mode
+from .batch import RENDER_FPS, Batch, check_render_mode
 from .registration import make_task
 from .task import MemoryTask
 from .task_vec_env import TaskVecEnv
@@ -48,6 +48,8 @@ class MemoryVecEnv(TaskVecEnv):
         self._returns = np.zeros(num_envs)
         self._started_at = time.time()
         super().__init__(num_envs, self._batch.observation_space, self._batch.action_space)
+        speed: dict[str, Any] = {"render_fps": RENDER_FPS}
+        self.metadata = self.metadata | speed
         self._know_task()
 
     def reset(self) -> npt.NDArray[np.float32]:

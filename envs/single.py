@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .alone import Alone
-from .batch import RENDER_MODES, check_render_mode
+from .batch import RENDER_FPS, RENDER_MODES, check_render_mode
 from .registration import make_task
 from .shell import TaskShell
 from .task import MemoryTask
@@ -28,7 +28,7 @@ class MemoryEnv(TaskShell, gym.Env[npt.NDArray[np.float32], np.integer[Any]]):
     :raises ValueError: for an unknown task or render mode.
     """
 
-    metadata = {"render_modes": list(RENDER_MODES), "render_fps": 4}  # noqa: RUF012
+    metadata = {"render_modes": list(RENDER_MODES), "render_fps": RENDER_FPS}  # noqa: RUF012
 
     def __init__(
         self, task: MemoryTask | str, *, render_mode: str | None = None, **arguments: Any

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 import torch
 import tyro
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from warmrl.agents import Agent
+from warmrl.checks import check_positive
 from warmrl.command_line import Delays, UserError, one_line_errors, parse
 from warmrl.envs import MemoryTask
 from warmrl.envs.arguments import delay_bounds
@@ -43,8 +45,10 @@ from warmrl.evaluation import (
 )
 from warmrl.evaluation.play import check_fits
 from warmrl.evaluation.run_folder import REPORT_FILE
+from warmrl.evaluation.sweep import MAX_SECONDS, check_env
 
 DEFAULT_FACTORS = (1, 10, 100)
+LINE_SECONDS = 10
 
 
 @dataclass
@@ -64,6 +68,9 @@ class EvaluateConfig:
     Environments without a delay take none."""
     episodes: int = 100
     """Episodes at every delay, with the greedy policy."""
+    max_seconds: float = MAX_SECONDS
+    """Environments without a delay: seconds after which what has not ended is cut off.
+    After 100 000 steps it is in any case."""
     certify: tyro.conf.FlagCreatePairsOff[bool] = False
     """Also decide whether the agent is right for every delay, however long, from which one on.
     Needs a task in which nothing is random after the start of an episode."""
@@ -100,6 +107,7 @@ def main(args: Sequence[str] | None = None) -> None:
             raise UserError(f"certify_steps={config.certify_steps} must be at least 1")
         if config.seed < 0:
             raise UserError(f"seed={config.seed} must be at least 0")
+        check_positive("max_seconds", config.max_seconds)
         if config.threads < 1:
             raise UserError(f"threads={config.threads} must be at least 1")
         torch.set_num_threads(config.threads)
@@ -110,7 +118,9 @@ def main(args: Sequence[str] | None = None) -> None:
         if delays is None:
             delays = () if task is None else default_delays(task)
         check_delays(task, trained_on.env, delays)
-        if task is not None:
+        if task is None:
+            check_env(agent, *trained_on)
+        else:
             check_fits(agent, task)
         if config.attractors:
             check_cues(task, trained_on.env)
@@ -131,6 +141,7 @@ def main(args: Sequence[str] | None = None) -> None:
             progress=progress,
             remark=console.print,
             on_skip=lambda delay, *steps: skipped.update({delay: steps}),
+            max_seconds=config.max_seconds,
         )
     delay_name = "delay" if task is None else task.delay_name
     print_table(results, delay_name, console)
@@ -208,14 +219,33 @@ def default_delays(task: MemoryTask) -> tuple[int, ...]:
 
 @contextmanager
 def progress_bar(n_delays: int) -> Iterator[Callable[[float], None]]:
-    """A progress bar on standard error, if that is a terminal."""
-    console = Console(stderr=True)
+    """A progress bar on standard error; where that is no terminal, a line now and then."""
+    total = max(n_delays, 1)
+    if not sys.stderr.isatty():
+        yield progress_lines(total)
+        return
     columns = (TextColumn("evaluating"), BarColumn(), TimeRemainingColumn())
-    with Progress(
-        *columns, console=console, transient=True, disable=not sys.stderr.isatty()
-    ) as bar:
-        task = bar.add_task("", total=max(n_delays, 1))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
         yield lambda done: bar.update(task, completed=done)
+
+
+def progress_lines(total: int) -> Callable[[float], None]:
+    """Says on standard error how far an evaluation is, every ten seconds.
+
+    :param total: what it comes to
+    """
+    began = said = monotonic()
+
+    def say(done: float) -> None:
+        nonlocal said
+        now = monotonic()
+        if now - said >= LINE_SECONDS:
+            said = now
+            shown = f"evaluating: {done / total:.0%} after {now - began:.0f} s"
+            print(shown, file=sys.stderr, flush=True)
+
+    return say
 
 
 if __name__ == "__main__":

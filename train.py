@@ -293,6 +293,7 @@ def evaluate(prepared: Prepared, console: Console | None = None) -> None:
                 seed=config.seed,
                 progress=progress,
                 remark=warnings.warn if console is None else console.print,
+                max_seconds=config.eval_max_seconds,
             )
         figure = None if task is None else success_figure(results, task)
         write_evaluation(folder.path, results, figure=figure)

@@ -3,14 +3,16 @@
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.vec_env import VecEnv
 
 from warmrl.agents import Agent
-from warmrl.checks import check_integer
+from warmrl.checks import check_integer, check_positive
 from warmrl.envs import TASKS, Episode, MemoryTask
 from warmrl.envs.arguments import check_delay
 from warmrl.envs.vec_env import make_configured
@@ -21,6 +23,8 @@ from .protocols import GreedyAgent
 from .result import DelayResult, summarise
 
 MAX_STEPS = 100_000
+MAX_SECONDS = 60.0
+PROGRESS_SECONDS = 0.1
 
 
 def find_task(env_id: str, env_kwargs: Mapping[str, Any]) -> MemoryTask | None:
@@ -120,11 +124,14 @@ def evaluate_env(
     seed: int = 0,
     max_steps: int = MAX_STEPS,
     remark: Callable[[str], None] = warnings.warn,
+    max_seconds: float = MAX_SECONDS,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> DelayResult:
     """Play episodes of any Gymnasium environment with the greedy policy.
 
     Each episode has an environment of its own, so that short episodes do not count twice. One that
-    does not end is cut off, counts with what it was paid so far, and was not solved.
+    does not end is cut off, counts with what it was paid so far, and was not solved. Where time
+    cuts it off, the result depends on how fast the machine is, and the remark says so.
 
     :param agent: the agent; its memory is reset
     :param env_id: an id registered with Gymnasium
@@ -133,27 +140,25 @@ def evaluate_env(
     :param seed: episode i has the seed ``seed + i``
     :param max_steps: steps after which an episode is cut off, at least 1
     :param remark: told in one line if any was
+    :param max_seconds: seconds after which all that have not ended are cut off
+    :param progress: called now and then with the share of the work that is done, at most, and
+        with 1 at the end
     :raises ValueError: for an unknown id, or spaces that the agent does not have
     """
     check_integer("n_episodes", n_episodes, 1)
     check_integer("max_steps", max_steps, 1)
     check_integer("seed", seed, 0)
-    env = make_configured(env_id, n_episodes, seed, env_kwargs or {})
-    # Images channels first, as SB3 shows them to its agents.
-    env = BaseAlgorithm._wrap_env(env, monitor_wrapper=False)
+    check_positive("max_seconds", max_seconds)
+    env = _environments(agent, env_id, env_kwargs or {}, n_episodes, seed)
     try:
-        spaces = (env.observation_space, env.action_space)
-        if spaces != (agent.observation_space, agent.action_space):
-            raise ValueError(
-                f"env={env_id!r} has the spaces {spaces}, the agent "
-                f"{(agent.observation_space, agent.action_space)}; they must be the same"
-            )
         agent.reset()
         observation = env.reset()
         alive, solved = np.ones(n_episodes, dtype=bool), np.zeros(n_episodes, dtype=bool)
         returns, lengths = np.zeros(n_episodes), np.zeros(n_episodes, dtype=np.int64)
         says = True  # whether each episode was solved
-        while alive.any() and lengths.max() < max_steps:
+        began = told = monotonic()
+        seconds = 0.0
+        while alive.any() and lengths.max() < max_steps and seconds < max_seconds:
             observation, rewards, done, infos = env.step(agent.act(observation))
             agent.reset(done)
             returns[alive] += rewards[alive]
@@ -163,15 +168,53 @@ def evaluate_env(
                 solved[i] = infos[i].get("is_success", False)
                 returns[i] = infos[i]["episode"]["r"]
             alive &= ~done
+            seconds = monotonic() - began
+            if began + seconds - told >= PROGRESS_SECONDS:
+                told = began + seconds
+                shares = (1 - alive.mean(), lengths.max() / max_steps, seconds / max_seconds)
+                progress(min(float(max(shares)), 1.0))
     finally:
         env.close()
         agent.reset()
+    progress(1.0)
     if alive.any():
+        steps = int(lengths.max())
+        by_time = (
+            f", because {max_seconds:g} seconds were over: results depend on the machine's speed"
+        )
         remark(
             f"env={env_id!r}: {alive.sum()} of {n_episodes} episodes had not ended after "
-            f"{max_steps} steps and were cut off there"
+            f"{steps} steps and were cut off there{by_time if steps < max_steps else ''}"
         )
     return summarise(None, solved if says and not alive.all() else None, returns, lengths, None)
+
+
+def check_env(agent: Agent, env_id: str, env_kwargs: Mapping[str, Any]) -> None:
+    """Check that an environment can be made, and that it is an agent's.
+
+    :raises ValueError: if it cannot be, or has other spaces
+    """
+    _environments(agent, env_id, env_kwargs, 1, 0).close()
+
+
+def _environments(
+    agent: Agent, env_id: str, env_kwargs: Mapping[str, Any], n: int, seed: int
+) -> VecEnv:
+    """Environments with the spaces of an agent.
+
+    :raises ValueError: if they cannot be made, or have others
+    """
+    env = make_configured(env_id, n, seed, env_kwargs)
+    # Images channels first, as SB3 shows them to its agents.
+    env = BaseAlgorithm._wrap_env(env, monitor_wrapper=False)
+    spaces = (env.observation_space, env.action_space)
+    if spaces != (agent.observation_space, agent.action_space):
+        env.close()
+        raise ValueError(
+            f"env={env_id!r} has the spaces {spaces}, the agent "
+            f"{(agent.observation_space, agent.action_space)}; they must be the same"
+        )
+    return env
 
 
 def sweep(
@@ -184,6 +227,7 @@ def sweep(
     progress: Callable[[float], None] = lambda _: None,
     remark: Callable[[str], None] = warnings.warn,
     on_skip: Callable[[int, int, int], None] = lambda *_: None,
+    max_seconds: float = MAX_SECONDS,
 ) -> list[DelayResult]:
     """Evaluate an agent at every delay.
 
@@ -196,13 +240,15 @@ def sweep(
     :param progress: called now and then with the number of delays done, fractions included
     :param remark: see :func:`evaluate_env`
     :param on_skip: called with a delay, and the steps taken and skipped in its corridor
+    :param max_seconds: see :func:`evaluate_env`; of no meaning for environments with a delay
     :return: one result for each delay; a single one for an environment without a delay
     :raises ValueError: see :func:`check_delays`, :func:`evaluate_delay` and :func:`evaluate_env`
     """
     task = find_task(env_id, env_kwargs or {})
     check_delays(task, env_id, delays)
     if task is None:
-        return [evaluate_env(agent, env_id, env_kwargs, n_episodes, seed, remark=remark)]
+        foreign = partial(evaluate_env, agent, env_id, env_kwargs, n_episodes, seed)
+        return [foreign(remark=remark, max_seconds=max_seconds, progress=progress)]
     results = []
     for done, delay in enumerate(delays):
         share = _share(progress, done, longest_episode(task, delay))

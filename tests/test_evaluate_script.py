@@ -11,7 +11,7 @@ import torch
 
 from warmrl.agents import Agent, MlpRnnPolicy
 from warmrl.envs import make_vec_env
-from warmrl.evaluate import main
+from warmrl.evaluate import main, progress_bar
 
 
 def make_run(
@@ -178,3 +178,45 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "every delay, however long" in " ".join(out.replace("│", " ").split())
     assert "python evaluate.py runs/tmaze" in " ".join(out.split())
+
+
+def test_an_environment_that_cannot_be_made_is_refused_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(tmp_path / "run", "CartPole-v1")
+    for env, env_kwargs, words in (
+        ("Nothing-v0", {}, "env_id='Nothing-v0' must be one of"),
+        ("CartPole-v1", {"depth": 3}, "env='CartPole-v1' cannot be made: "),
+        ("MountainCar-v0", {}, "env='MountainCar-v0' has the spaces"),
+        ("CartPole-v1", {"monitor_dir": str(tmp_path / "logs")}, "argument 'monitor_dir'"),
+    ):
+        config = {"train": {"env": env, "env_kwargs": env_kwargs}}
+        (run / "config.json").write_text(
+            json.dumps(json.loads((run / "config.json").read_text()) | config)
+        )
+        assert words in error_of([str(run)], capsys)
+    assert not (tmp_path / "logs").exists()
+
+
+def test_where_there_is_no_terminal_lines_say_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter((100.0, 105.0, 110.5, 119.0, 121.0))
+    monkeypatch.setattr("warmrl.evaluate.monotonic", lambda: next(clock))
+    with progress_bar(2) as progress:
+        for done in (0.1, 0.5, 1.0, 1.5):
+            progress(done)
+    said = capsys.readouterr().err
+    assert said.splitlines() == ["evaluating: 25% after 10 s", "evaluating: 75% after 21 s"]
+
+
+def test_endless_episodes_are_cut_off(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run(tmp_path / "run", "CartPole-v1")
+    main([str(run), "--episodes", "3", "--max-seconds", "1e-9"])
+    out = capsys.readouterr().out
+    assert (
+        "3 of 3 episodes had not ended after 1 steps and were cut off there, because 1e-09" in out
+    )
+    for seconds in ("0", "-1", "nan"):
+        words = f"max_seconds={float(seconds)} must be a positive number"
+        assert words in error_of([str(run), "--max-seconds", seconds], capsys)

@@ -22,6 +22,7 @@ from ..checks import (
 from ..command_line import Delays
 from ..envs import TASKS
 from ..envs.packages import wrapper_paths
+from ..evaluation.sweep import MAX_SECONDS
 from ..warmup import ConsolidationConfig, LocalStabilityConfig, WarmupConfig
 from ..warmup.drives import DRIVES
 
@@ -32,6 +33,7 @@ PLACES = ("run_dir", "resume", "config")  # where a run was, which is no setting
 CHANGEABLE = (
     *("total_timesteps", "stop_when_solved", "solved_rollouts", "checkpoint_rollouts"),
     *("device", "threads", "tensorboard", "eval_delays", "eval_episodes"),
+    "eval_max_seconds",
 )
 """what may change when a run is resumed"""
 
@@ -177,6 +179,8 @@ class TrainConfig:
     """Delays evaluated after training (the longest trained on, times 1, 10, 100 and 1000)."""
     eval_episodes: int = 100
     """Episodes at each of them."""
+    eval_max_seconds: float = MAX_SECONDS
+    """Environments without a delay: seconds after which what has not ended is cut off."""
 
     def __post_init__(self) -> None:
         at_least_one = (
@@ -193,7 +197,10 @@ class TrainConfig:
             check_number(name, getattr(self, name), 0)
         for name in ("gamma", "gae_lambda"):
             check_number(name, getattr(self, name), 0, 1)
-        for name in ("learning_rate", "consolidation_rate", "clip_range", "stability_radius"):
+        for name in (
+            *("learning_rate", "consolidation_rate", "clip_range", "stability_radius"),
+            "eval_max_seconds",
+        ):
             check_positive(name, getattr(self, name))
         if self.reward_scale is not None:
             check_positive("reward_scale", self.reward_scale)

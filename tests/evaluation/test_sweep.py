@@ -1,7 +1,10 @@
 """Sweeps: counts, intervals, seeds, and environments of other packages."""
 
+import importlib
+import itertools
 import json
 from dataclasses import asdict, fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from warmrl.envs import DelayedRecall, MemoryTask, MemoryVecEnv, TMaze
 from warmrl.evaluation import DelayResult, evaluate_delay, evaluate_env, sweep
 from warmrl.evaluation.play import EpisodeNoise, play
 from warmrl.tests.evaluation.automaton import AutomatonAgent, tmaze_automaton
+from warmrl.tests.training.strangers import ID
 
 ALWAYS_UP = {
     (0, seen): (0, action)
@@ -25,6 +29,11 @@ def untrained(task: MemoryTask) -> Agent:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return Agent(MlpRnnPolicy(env.observation_space, env.action_space, lambda _: 0.0))
+
+
+def of_strangers() -> Agent:
+    """An agent for what lives behind `ID`, whose episodes have ten steps that pay one each."""
+    return Agent(MlpRnnPolicy(spaces.Box(-1, 1, (3,)), spaces.Discrete(2), lambda _: 0.0))
 
 
 def test_fields_are_those_of_the_published_schema() -> None:
@@ -140,8 +149,8 @@ def test_env_path_agrees_with_the_task_path() -> None:
 
 def test_episodes_that_do_not_end_are_cut_off() -> None:
     """Some of these do end, after ten steps that pay one each."""
-    env_id, remarks = "warmrl.tests.training.strangers:strange/Noise-v0", list[str]()
-    agent = Agent(MlpRnnPolicy(spaces.Box(-1, 1, (3,)), spaces.Discrete(2), lambda _: 0.0))
+    env_id, remarks = ID, list[str]()
+    agent = of_strangers()
     whole = evaluate_env(agent, env_id, {}, 3, 0, 10, remarks.append)
     assert remarks == []
     assert (whole.mean_return, whole.mean_length, whole.success_rate) == (10, 10, None)
@@ -151,6 +160,46 @@ def test_episodes_that_do_not_end_are_cut_off() -> None:
     assert line.startswith(f"env={env_id!r}: 3 of 3 episodes had not ended after 9 steps and were")
     with pytest.warns(UserWarning, match="1 of 1 episodes had not ended after 4 steps"):
         evaluate_env(agent, env_id, {}, 1, 0, 4)
+
+
+def ticking(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """A clock that goes on by so much whenever it is read."""
+    readings = itertools.count()
+    module = importlib.import_module("warmrl.evaluation.sweep")
+    monkeypatch.setattr(module, "monotonic", lambda: 5 + seconds * next(readings))
+
+
+def test_the_clock_cuts_episodes_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    env_id, remarks, seen = ID, list[str](), list[float]()
+    agent = of_strangers()
+    ticking(monkeypatch, 2.0)
+    cut = evaluate_env(agent, env_id, {}, 3, 0, 100, remarks.append, 7.5, seen.append)
+    assert (cut.mean_return, cut.mean_length, cut.success_rate) == (4, 4, None)
+    assert remarks == [
+        f"env={env_id!r}: 3 of 3 episodes had not ended after 4 steps and were cut off there, "
+        "because 7.5 seconds were over: results depend on the machine's speed"
+    ]
+    assert seen == pytest.approx([2 / 7.5, 4 / 7.5, 6 / 7.5, 1, 1])
+    ticking(monkeypatch, 2.0)
+    remarks.clear()
+    steps = evaluate_env(agent, env_id, {}, 3, 0, 4, remarks.append, 7.5)
+    assert steps == cut
+    assert "because" not in remarks[0]  # both bounds at once: that of the steps would have held
+
+
+def test_progress_of_an_environment_without_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = of_strangers()
+    env_id, seen = ID, list[float]()
+    ticking(monkeypatch, 0.06)  # told every other time
+    sweep(agent, env_id, n_episodes=2, progress=seen.append, max_seconds=1e9)
+    assert seen == pytest.approx([*(steps / 100_000 for steps in (2, 4, 6, 8)), 1, 1], abs=1e-9)
+
+
+@pytest.mark.parametrize(("seconds", "error"), [(0, ValueError), ("1", TypeError)])
+def test_seconds_are_positive(seconds: Any, error: type[Exception]) -> None:
+    agent = of_strangers()
+    with pytest.raises(error, match="max_seconds=.* must be a positive number"):
+        evaluate_env(agent, "CartPole-v1", max_seconds=seconds)
 
 
 @pytest.mark.parametrize(

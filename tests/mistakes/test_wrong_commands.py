@@ -32,6 +32,7 @@ TRAIN = [
     ("--seed -1", "seed=-1 must be at least 0"),
     ("--seed 1.5", "--seed"),
     ("--threads 0", "threads=0 must be at least 1"),
+    ("--eval-max-seconds 0", "eval_max_seconds=0.0 must be a positive number"),
     ("--eval-episodes 0", "eval_episodes=0 must be at least 1"),
     ("--stability-radius 0", "stability_radius=0.0 must be a positive number"),
     ("--ent-coef nan", "ent_coef=nan must be a number of at least 0"),

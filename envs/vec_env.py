@@ -130,7 +130,7 @@ def _native(
     arguments: dict[str, Any],
 ) -> VecEnv:
     """One of ours, in arrays."""
-    render_mode = arguments.pop("render_mode", None)
+    render_mode = arguments.pop("render_mode", "rgb_array")  # SB3's default
     task = make_task(env_id, **arguments)
     if get_device(device).type != "cpu":
         return TensorVecEnv(task, n_envs, device, seed=seed)

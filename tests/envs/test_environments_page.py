@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
-from warmrl.envs import TASKS
+from warmrl.envs import TASKS, DelayedRecall
 from warmrl.envs.arguments import delay_bounds
 from warmrl.tests.pages import PAGES, blocks
 
@@ -34,6 +35,8 @@ def test_a_row_states_the_delay_and_the_returns_of_its_task(env_id: str) -> None
 
 
 def test_its_code_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    (code,) = blocks("docs/environments.md", "python")
-    exec(compile(code, "environments.md", "exec"), {})
+    curriculum, tensors = blocks("docs/environments.md", "python")
+    exec(compile(curriculum, "environments.md", "exec"), names := dict[str, Any]())
+    assert names["env"].get_attr("task") == [DelayedRecall((2, 40), n_cues=3)] * 8
+    exec(compile(tensors, "environments.md", "exec"), {})
     assert "torch.Size([8, 9])" in capsys.readouterr().out

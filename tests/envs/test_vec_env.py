@@ -192,7 +192,7 @@ def test_arguments_in_a_mapping_and_beside_it() -> None:
     for given in ({"length": 7}, {"env_kwargs": {"length": 7}}):
         env = make_vec_env(MAZE, seed=0, **given)
         assert isinstance(env, MemoryVecEnv)
-        assert (env.task, env.num_envs) == (TMaze(7), 1)
+        assert (env.task, env.num_envs, env.render_mode) == (TMaze(7), 1, "rgb_array")
     env = make_vec_env(MAZE, env_kwargs={"length": 7}, stochasticity=0.5, env_wrapper=())
     assert env.get_attr("task") == [TMaze(7, 0.5)]
     with pytest.raises(TypeError, match="length: given twice, in env_kwargs and beside it"):

@@ -5,7 +5,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
+import sb3_contrib
 import torch
+from packaging.version import Version
 from stable_baselines3 import PPO
 from stable_baselines3.common.vec_env import VecEnv
 
@@ -16,7 +18,16 @@ PolicyFactory: TypeAlias = Callable[..., MlpRnnPolicy]
 Observations: TypeAlias = Callable[[str, int, int], list[Any]]
 
 SEEN = ["box", "image", "dict", "discrete"]
-DONE = ["discrete", "box", "multidiscrete", "multibinary"]
+predicting_in_two_dimensions = pytest.mark.skipif(
+    Version(sb3_contrib.__version__) < Version("2.8"),
+    reason="upstream's predict fails for actions of two dimensions before 2.8",
+)
+DONE = [
+    "discrete",
+    pytest.param("box", marks=predicting_in_two_dimensions),
+    "multidiscrete",
+    "multibinary",
+]
 every_cell = pytest.mark.parametrize("cell", CELLS)
 
 
@@ -61,6 +72,7 @@ def test_acting_in_every_action_space(
     assert agent.action_space.contains(Agent(policy).act(obs[0], deterministic=False))
 
 
+@predicting_in_two_dimensions
 @pytest.mark.parametrize("squash", [False, True])
 def test_acting_with_state_dependent_exploration(
     make_policy: PolicyFactory, observations: Observations, squash: bool

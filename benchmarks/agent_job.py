@@ -67,10 +67,12 @@ class AgentJob:
     def key(self) -> str:
         """What makes the run the same run, as JSON."""
         further = (self.vaa_steps,) if self.vaa_steps else ()  # other keys stay those of old rows
+        config = self.config.to_json()
+        del config["eval_max_seconds"]  # nor does a job evaluate as the configuration says
         return json.dumps(
             [
                 self.group,
-                self.config.to_json(),
+                config,
                 self.delays,
                 self.certify_steps,
                 self.episodes,
